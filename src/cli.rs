@@ -1,0 +1,216 @@
+//! The command line.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+use crate::controller::{self, Settings};
+use crate::install;
+use crate::probe::{self, Prober};
+use crate::server::{self, Telemetry};
+
+/// Explains why a pod cannot pull its image, and what to do about it.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the controller. Outside a cluster it uses KUBECONFIG as kubectl does.
+    Run(Box<Run>),
+    /// Print the CustomResourceDefinition of RegistryCheck.
+    Crd,
+    /// Print everything that an installation without Helm consists of.
+    Manifests,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// Where to serve /livez, /readyz and /metrics.
+    #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// The namespace of the Lease that the leader holds.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "registrycheck")]
+    namespace: String,
+    /// The name of the pod that this process runs in.
+    #[arg(long, env = "POD_NAME")]
+    pod_name: Option<String>,
+    /// How long a check that nobody wrote is kept after its last pod recovered or went, such
+    /// as 1h or 30m.
+    #[arg(long, default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
+    keep_recovered: std::time::Duration,
+    /// A directory of files with certificates (PEM) to trust for registries, beside those of
+    /// the system. It may be missing.
+    #[arg(long, value_name = "DIRECTORY")]
+    ca_directory: Option<PathBuf>,
+    /// A token service outside its registry's own domain that may be sent credentials; may be
+    /// given several times.
+    #[arg(long = "token-host", value_name = "HOST")]
+    token_hosts: Vec<String>,
+    /// Log as JSON.
+    #[arg(long)]
+    log_json: bool,
+}
+
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    controller::duration(text)
+        .ok_or_else(|| format!("{text} is no duration: write for example 30s, 10m or 1h30m"))
+}
+
+/// Parses the arguments and runs; the one place that prints an error.
+#[expect(clippy::print_stderr, reason = "the one place that prints an error")]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match execute(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("registrycheck: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(arguments) => run(*arguments),
+        Command::Crd => print(&install::yaml(&[install::crd()])?),
+        Command::Manifests => print(&install::yaml(&install::manifests())?),
+    }
+}
+
+/// Whoever reads our output may stop reading.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to standard output"),
+    }
+}
+
+fn run(arguments: Run) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if arguments.log_json {
+        subscriber.json().init();
+    } else {
+        subscriber.init();
+    }
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another cryptography provider is installed already"))?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(run_controller(arguments))
+}
+
+async fn run_controller(arguments: Run) -> anyhow::Result<()> {
+    let ca_bundle_pem = match &arguments.ca_directory {
+        Some(directory) => read_certificates(directory)?,
+        None => Vec::new(),
+    };
+    let config = Config::infer()
+        .await
+        .context("cannot find out how to reach the API server: run in a pod, or set KUBECONFIG")?;
+    let prober = Prober::new(probe::Settings {
+        ca_bundle_pem,
+        token_hosts: arguments.token_hosts,
+        forbidden: api_server_addresses(&config),
+        ..probe::Settings::default()
+    })
+    .context("cannot prepare to probe")?;
+    let client = Client::try_from(config).context("cannot make a client of the API server")?;
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let telemetry = Arc::new(Telemetry::new());
+    let settings = Settings {
+        namespace: arguments.namespace,
+        identity: controller::identity(arguments.pod_name),
+        keep_recovered: arguments.keep_recovered,
+    };
+    info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "starting");
+    tokio::select! {
+        served = server::serve(listener, Arc::clone(&telemetry)) => served.context("the server failed"),
+        () = controller::run(client, prober, settings, telemetry, shutdown()) => Ok(()),
+    }
+}
+
+/// No probe goes to the API server, whatever a pod calls its registry.
+fn api_server_addresses(config: &Config) -> Vec<std::net::IpAddr> {
+    let host = config.cluster_url.host().unwrap_or_default();
+    host.trim_matches(['[', ']']).parse().into_iter().collect()
+}
+
+/// All certificates of a directory, file by file. A missing directory is an empty one, for
+/// the ConfigMap that is mounted there is optional.
+fn read_certificates(directory: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
+    let unreadable = || format!("cannot read the directory {}", directory.display());
+    let mut certificates = Vec::new();
+    for entry in std::fs::read_dir(directory).with_context(unreadable)? {
+        let path = entry.with_context(unreadable)?.path();
+        // A mounted ConfigMap has links and directories whose names begin with two dots.
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if hidden || path.is_dir() {
+            continue;
+        }
+        let pem = std::fs::read(&path)
+            .with_context(|| format!("cannot read the certificates in {}", path.display()))?;
+        if !pem.windows(b"BEGIN CERTIFICATE".len()).any(|window| window == b"BEGIN CERTIFICATE") {
+            bail!(
+                "{} holds no certificate in PEM form: it should have -----BEGIN CERTIFICATE-----",
+                path.display()
+            );
+        }
+        certificates.push(pem);
+    }
+    Ok(certificates)
+}
+
+/// Completes when somebody asks this process to end.
+async fn shutdown() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use kube::CustomResourceExt as _;
+
+    use super::*;
+    use crate::api::RegistryCheck;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_resource_has_the_name_of_the_contract() {
+        assert_eq!(RegistryCheck::crd_name(), "registrychecks.registrycheck.dev");
+    }
+}

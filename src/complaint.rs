@@ -1,0 +1,158 @@
+//! What the kubelet said of a container that waits: reason and message become a
+//! [`Complaint`].
+//!
+//! It tells pull failures from everything else a container can wait for, and local
+//! refusals from those of a registry. It does not say why a pull failed: the runtime's
+//! words are often misleading, and the probe asks the registry itself.
+
+use serde::{Deserialize, Serialize};
+
+/// Why the kubelet says that a container waits, as far as an image is the reason.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Complaint {
+    /// A pull was tried and failed, now or at the last attempt.
+    PullFailed {
+        /// The runtime's words; empty where the kubelet has forgotten them.
+        cause: String,
+    },
+    /// The image's name cannot be parsed.
+    InvalidName,
+    /// The pull secrets cannot be read, so that nothing is pulled at all.
+    KeyringBroken {
+        /// The kubelet's words.
+        cause: String,
+    },
+    /// `imagePullPolicy: Never`, and the image is not on the node.
+    NeverPull,
+    /// The runtime could not say whether it has the image.
+    InspectFailed {
+        /// The kubelet's words.
+        cause: String,
+    },
+    /// The node's signature policy refused the image.
+    SignatureRejected {
+        /// The kubelet's words.
+        cause: String,
+    },
+}
+
+/// Reads a waiting container's reason and message (`waiting` of a container status, as
+/// `pkg/kubelet/images/types.go` and `image_manager.go` of Kubernetes 1.35 write them).
+/// `None` where the container does not wait for an image.
+pub fn read(reason: &str, message: &str) -> Option<Complaint> {
+    let complaint = match reason {
+        "ErrImagePull" | "RegistryUnavailable" => pull_failed(message),
+        "ImagePullBackOff" => read_back_off(message),
+        "InvalidImageName" => Complaint::InvalidName,
+        "ErrImageNeverPull" => Complaint::NeverPull,
+        "ImageInspectError" => Complaint::InspectFailed { cause: message.to_owned() },
+        "SignatureValidationFailed" => Complaint::SignatureRejected { cause: message.to_owned() },
+        // The kubelet puts the raw error of a keyring in both fields. Its own reasons are
+        // single words.
+        _ if reason == message && reason.contains(' ') => {
+            Complaint::KeyringBroken { cause: message.to_owned() }
+        }
+        _ => return None,
+    };
+    Some(complaint)
+}
+
+/// Whether `reason` says that a pull attempt has just ended, rather than that the kubelet
+/// waits for the next one.
+pub fn is_fresh_attempt(reason: &str) -> bool {
+    reason != "ImagePullBackOff"
+}
+
+fn pull_failed(cause: &str) -> Complaint {
+    Complaint::PullFailed { cause: cause.to_owned() }
+}
+
+/// `Back-off pulling image "IMG": REASON: MESSAGE` has the last attempt behind the image;
+/// a kubelet that was restarted has only `Back-off pulling image "IMG"`.
+fn read_back_off(message: &str) -> Complaint {
+    let after_image = message
+        .strip_prefix("Back-off pulling image \"")
+        .and_then(|rest| rest.split_once("\": "))
+        .map_or("", |(_, rest)| rest);
+    match after_image.split_once(": ") {
+        Some((reason, message)) => {
+            read(reason, message).unwrap_or_else(|| pull_failed(after_image))
+        }
+        None => pull_failed(after_image),
+    }
+}
+
+/// The complaint without what differs from one attempt to the next: connections' ports,
+/// ids, dates. Two complaints with the same gist have the same cause.
+pub fn gist(complaint: &Complaint) -> Complaint {
+    match complaint {
+        Complaint::PullFailed { cause } => Complaint::PullFailed { cause: without_numbers(cause) },
+        Complaint::InvalidName
+        | Complaint::KeyringBroken { .. }
+        | Complaint::NeverPull
+        | Complaint::InspectFailed { .. }
+        | Complaint::SignatureRejected { .. } => complaint.clone(),
+    }
+}
+
+/// Status codes have three digits and stay; every other run of digits becomes `#`.
+fn without_numbers(text: &str) -> String {
+    let mut gist = String::with_capacity(text.len());
+    let mut digits = String::new();
+    for character in text.chars().chain(['\0']) {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            continue;
+        }
+        if !digits.is_empty() {
+            gist.push_str(if digits.len() == 3 { &digits } else { "#" });
+            digits.clear();
+        }
+        gist.push(character);
+    }
+    gist.pop();
+    gist
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(reason: &str, message: &str, expected: Option<&Complaint>) {
+        assert_eq!(read(reason, message).as_ref(), expected);
+    }
+
+    #[test]
+    fn reasons_of_the_kubelet() {
+        let refused = "failed to pull and unpack image \"r.test/a:1\": 401 Unauthorized";
+        check("ErrImagePull", refused, Some(&pull_failed(refused)));
+        check(
+            "ImagePullBackOff",
+            &format!("Back-off pulling image \"r.test/a:1\": ErrImagePull: {refused}"),
+            Some(&pull_failed(refused)),
+        );
+        check("ImagePullBackOff", "Back-off pulling image \"r.test/a:1\"", Some(&pull_failed("")));
+        check(
+            "ImagePullBackOff",
+            "Back-off pulling image \"a\": SignatureValidationFailed: no",
+            Some(&Complaint::SignatureRejected { cause: "no".to_owned() }),
+        );
+        check("InvalidImageName", "anything", Some(&Complaint::InvalidName));
+        check("ErrImageNeverPull", "anything", Some(&Complaint::NeverPull));
+        let broken = "illegal base64 data at input byte 3";
+        check(broken, broken, Some(&Complaint::KeyringBroken { cause: broken.to_owned() }));
+        for other in ["ContainerCreating", "PodInitializing", "CrashLoopBackOff", ""] {
+            check(other, other, None);
+        }
+    }
+
+    #[test]
+    fn the_gist_forgets_ports_and_keeps_status_codes() {
+        let one = pull_failed("read tcp 10.0.0.1:40112->10.0.0.20:443: reset, 503");
+        let two = pull_failed("read tcp 10.0.0.1:40998->10.0.0.20:443: reset, 503");
+        assert_eq!(gist(&one), gist(&two));
+        assert_ne!(gist(&pull_failed("status 401")), gist(&pull_failed("status 404")));
+    }
+}

@@ -1,0 +1,276 @@
+//! The controller: two watches, an index of failing pods, and one reconcile.
+//!
+//! The pod watch only keeps the [`pods::Index`] and makes sure that every namespace and
+//! registry with a failing pod has a RegistryCheck. The reconcile of RegistryChecks does
+//! everything else, whoever wrote them. All of it runs only while this process leads.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::runtime::controller::Controller;
+use kube::runtime::predicates;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, controller};
+use kube::{Api, Client};
+use tokio::sync::mpsc;
+use tracing::{debug, error, info, warn};
+
+use crate::api::RegistryCheck;
+use crate::image::Host;
+use crate::probe::Prober;
+use crate::server::Telemetry;
+use crate::target::pod::Pod;
+
+mod checks;
+mod clock;
+mod due;
+mod ensure;
+mod lease;
+mod ownership;
+pub mod pods;
+mod watching;
+
+pub use due::duration;
+pub use lease::Identity;
+
+use checks::Memory;
+use lease::{Candidate, Leadership};
+use pods::{Index, Key};
+
+/// The Lease that the leader holds.
+pub const LEASE: &str = "registrycheck";
+/// How many checks are reconciled at once.
+const CONCURRENCY: u16 = 16;
+
+/// What the controller needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespace of the Lease.
+    pub namespace: String,
+    /// Who this process is.
+    pub identity: Identity,
+    /// How long an automatic check is kept after its last pod recovered or went.
+    pub keep_recovered: Duration,
+}
+
+/// What every part of the controller shares.
+struct Context {
+    client: Client,
+    prober: Prober,
+    settings: Settings,
+    leadership: Leadership,
+    telemetry: Arc<Telemetry>,
+    index: Mutex<Index>,
+    memory: Mutex<HashMap<String, Memory>>,
+    checks: Store<RegistryCheck>,
+    /// Keys to make sure of: a check exists, and it is reconciled.
+    changed: mpsc::UnboundedSender<Key>,
+    /// Checks to reconcile.
+    triggers: mpsc::UnboundedSender<ObjectRef<RegistryCheck>>,
+}
+
+impl Context {
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All checks of a namespace and registry.
+    fn checks_of(&self, key: &Key) -> Vec<Arc<RegistryCheck>> {
+        let checks = self.checks.state().into_iter();
+        checks.filter(|check| key_of(check).as_ref() == Some(key)).collect()
+    }
+
+    fn tell_changed(&self, keys: BTreeSet<Key>) {
+        for key in keys {
+            // The receiver lives as long as this context is in use.
+            let _unheard = self.changed.send(key);
+        }
+    }
+}
+
+fn key_of(check: &RegistryCheck) -> Option<Key> {
+    let registry = Host::parse(&check.spec.registry).ok()?;
+    Some(Key { namespace: check.metadata.namespace.clone()?, registry })
+}
+
+/// An identity that no other process has.
+pub fn identity(pod_name: Option<String>) -> Identity {
+    Identity {
+        is_pod: pod_name.is_some(),
+        name: pod_name.unwrap_or_else(|| "local".to_owned()),
+        start: clock::start_id(),
+    }
+}
+
+/// Runs until `shutdown` completes; then gives the lease back.
+pub async fn run(
+    client: Client,
+    prober: Prober,
+    settings: Settings,
+    telemetry: Arc<Telemetry>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let identity = settings.identity.clone();
+    let (mut candidate, leadership) =
+        Candidate::new(client.clone(), &settings.namespace, LEASE, identity);
+    let lead_whenever_possible = async {
+        let mut leadership = leadership;
+        loop {
+            leadership.gained().await;
+            telemetry.leads(true);
+            let mut watched = leadership.clone();
+            tokio::select! {
+                () = lead(&client, &prober, &settings, &leadership, &telemetry) => {}
+                () = watched.lost() => warn!("this process does not lead any more"),
+            }
+            telemetry.leads(false);
+        }
+    };
+    tokio::select! {
+        () = candidate.run() => {}
+        () = lead_whenever_possible => {}
+        () = shutdown => info!("shutting down"),
+    }
+    candidate.release().await;
+}
+
+/// Watches and reconciles. Whoever drops this future ends all of it.
+async fn lead(
+    client: &Client,
+    prober: &Prober,
+    settings: &Settings,
+    leadership: &Leadership,
+    telemetry: &Arc<Telemetry>,
+) {
+    let (checks, writer) = reflector::store::<RegistryCheck>();
+    let (changed, keys) = mpsc::unbounded_channel();
+    let (triggers, triggered) = mpsc::unbounded_channel();
+    telemetry.reports_from(checks.clone());
+    let context = Arc::new(Context {
+        client: client.clone(),
+        prober: prober.clone(),
+        settings: settings.clone(),
+        leadership: leadership.clone(),
+        telemetry: Arc::clone(telemetry),
+        index: Mutex::default(),
+        memory: Mutex::default(),
+        checks: checks.clone(),
+        changed,
+        triggers,
+    });
+    let observer = Arc::clone(&context);
+    let changed_checks = watching::watch(Api::<RegistryCheck>::all(client.clone()))
+        .inspect(move |event| observe_check(&observer, event))
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(
+            predicates::generation.combine(predicates::annotations),
+            PredicateConfig::default(),
+        );
+    let reconciled = Controller::for_stream(changed_checks, checks)
+        .reconcile_on(received(triggered))
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .run(checks::reconcile, error_policy, Arc::clone(&context))
+        .for_each(|_| std::future::ready(()));
+    tokio::join!(reconciled, watch_pods(&context), ensure::ensure(&context, keys));
+}
+
+/// A channel's values, as a stream.
+fn received<T: Send + 'static>(
+    mut receiver: mpsc::UnboundedReceiver<T>,
+) -> impl futures::Stream<Item = T> + Send {
+    futures::stream::poll_fn(move |task| receiver.poll_recv(task))
+}
+
+/// Keeps the index of failing pods.
+async fn watch_pods(context: &Context) {
+    let mut events = std::pin::pin!(watching::watch(Api::<Pod>::all(context.client.clone())));
+    while let Some(event) = events.next().await {
+        let keys = match event {
+            Ok(event) => {
+                let keys = index_event(&mut context.index(), &event);
+                if matches!(event, Event::InitDone) {
+                    context.telemetry.pods_listed();
+                }
+                keys
+            }
+            Err(error) => {
+                context.telemetry.watch_failed("WatchPods");
+                warn!(error = %chain(&error), "the watch of pods failed; trying again");
+                continue;
+            }
+        };
+        context.tell_changed(keys);
+    }
+}
+
+fn index_event(index: &mut Index, event: &Event<Pod>) -> BTreeSet<Key> {
+    match event {
+        Event::Init => {
+            index.list_begins();
+            BTreeSet::new()
+        }
+        Event::InitApply(pod) | Event::Apply(pod) => index.apply(pod),
+        Event::InitDone => index.list_ends(),
+        Event::Delete(pod) => index.delete(pod),
+    }
+}
+
+/// A check that went may leave failing pods behind, and takes what is remembered of it along.
+fn observe_check(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
+    match event {
+        Ok(Event::Delete(check)) => {
+            if let Some(uid) = &check.metadata.uid {
+                context.memory().remove(uid);
+            }
+            context.tell_changed(key_of(check).into_iter().collect());
+        }
+        Ok(Event::InitDone) => {
+            context.telemetry.checks_listed();
+            let keys = context.index().keys();
+            context.tell_changed(keys);
+        }
+        Ok(Event::Init | Event::InitApply(_) | Event::Apply(_)) => {}
+        Err(error) => {
+            context.telemetry.watch_failed("WatchChecks");
+            warn!(error = %chain(error), "the watch of RegistryChecks failed; trying again");
+        }
+    }
+}
+
+/// An error is logged once, here, with its chain, and tried again with growing pauses.
+#[expect(clippy::needless_pass_by_value, reason = "kube's signature")]
+fn error_policy(
+    check: Arc<RegistryCheck>,
+    error: &checks::Error,
+    context: Arc<Context>,
+) -> controller::Action {
+    let name = check.metadata.name.as_deref().unwrap_or_default();
+    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    context.telemetry.reconcile_failed(error.category());
+    let failures = checks::count_failure(&context, &check);
+    if matches!(error, checks::Error::NotLeading) {
+        debug!(%namespace, %name, "not leading; nothing was written");
+    } else {
+        error!(%namespace, %name, error = %chain(error), "reconcile failed; trying again");
+    }
+    controller::Action::requeue(back_off(failures))
+}
+
+/// 1 s, doubling, at most a minute.
+fn back_off(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.min(6)).min(Duration::from_secs(60))
+}
+
+/// An error with all its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,333 @@
+//! The reconcile of one RegistryCheck: `target → resolve → probe → diagnose → report →
+//! publish`, when something is due.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+use kube::Api;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use thiserror::Error;
+
+use crate::api::{ConditionStatus, RegistryCheck, RegistryCheckStatus, Severity};
+use crate::diagnose::{self, Subject, Verdict, catalogue::Code};
+use crate::image::ImageRef;
+use crate::publish;
+use crate::report::{Idle, News, Outcome};
+use crate::resolve::{self, Fetched, Versions};
+use crate::target::pod::Pod;
+use crate::target::{self, SecretSource, Target};
+
+use super::pods::Key;
+use super::{Context, clock, due, key_of, ownership};
+
+mod memory;
+mod settle;
+
+pub(crate) use memory::{Memory, count_failure};
+
+use memory::{Probed, TargetKey, remember, remembered, target_key, uid_of};
+use settle::{delete, read, settle};
+
+/// How many images of one check are probed at once.
+const PROBES_AT_ONCE: usize = 4;
+/// After how long a first probe is said to be under way.
+const A_MOMENT: Duration = Duration::from_secs(1);
+/// The shortest time between two looks at one check.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// A reconcile could not be finished; it is tried again.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// Reading what a pod references failed.
+    #[error("cannot resolve the credentials")]
+    Resolve(#[source] resolve::Error),
+    /// Writing failed.
+    #[error("cannot publish the report")]
+    Publish(#[source] publish::Error),
+    /// Reading the check or a pod failed.
+    #[error("cannot read {what}")]
+    Read {
+        /// What was read.
+        what: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Deleting an automatic check failed.
+    #[error("cannot delete the automatic check")]
+    Delete(#[source] Box<kube::Error>),
+    /// The status changed under our hands again and again.
+    #[error("the check changes faster than its status can be written")]
+    Conflict,
+    /// This process does not lead any more.
+    #[error("this process does not lead")]
+    NotLeading,
+}
+
+impl Error {
+    /// A bounded name for metrics.
+    pub(crate) fn category(&self) -> &'static str {
+        match self {
+            Self::Resolve(resolve::Error::ReadSecret { .. }) => "ReadSecret",
+            Self::Resolve(resolve::Error::ReadServiceAccount { .. }) => "ReadServiceAccount",
+            Self::Publish(publish::Error::WriteEvent { .. }) => "WriteEvent",
+            Self::Publish(publish::Error::WriteStatus { .. }) => "WriteStatus",
+            Self::Read { .. } => "Read",
+            Self::Delete(_) => "DeleteCheck",
+            Self::Conflict => "Conflict",
+            Self::NotLeading => "NotLeading",
+        }
+    }
+}
+
+/// Brings what is written about one check up to date.
+///
+/// # Errors
+///
+/// Where the API server cannot be read or written.
+pub(crate) async fn reconcile(
+    check: Arc<RegistryCheck>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
+    let Some(key) = key_of(&check) else { return Ok(Action::await_change()) };
+    if check.metadata.deletion_timestamp.is_some() || !context.leadership.is_current() {
+        return Ok(Action::await_change());
+    }
+    let siblings = context.checks_of(&key);
+    let owner = ownership::owner(siblings.iter().map(AsRef::as_ref));
+    let owns = owner.is_none_or(|owner| owner.metadata.uid == check.metadata.uid);
+    if !owns && ownership::is_automatic(&check) {
+        delete(&context, &check).await?;
+        return Ok(Action::await_change());
+    }
+    if owns {
+        let others = siblings.iter().filter(|other| other.metadata.uid != check.metadata.uid);
+        for other in others.filter(|other| ownership::is_automatic(other)) {
+            // The receiver lives as long as the controller that reads it.
+            let _unheard = context.triggers.send(ObjectRef::from_obj(other.as_ref()));
+        }
+    }
+    if check.spec.suspend {
+        settle(&context, &check, News::Idle(Idle::Suspended), None).await?;
+        return Ok(Action::await_change());
+    }
+    let failing = if owns { context.index().failing(&key) } else { Vec::new() };
+    let targets = target::targets(&check.spec, &failing);
+    let action = if targets.is_empty() {
+        idle(&context, &check, &key).await?
+    } else {
+        probe(&context, &check, &targets).await?
+    };
+    if let Some(memory) = context.memory().get_mut(&uid_of(&check)) {
+        memory.failures = 0;
+    }
+    Ok(action)
+}
+
+/// Nothing to probe: says so, and after a while removes a check that nobody wrote.
+async fn idle(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Action, Error> {
+    // What a probe saw before the last pod recovered says nothing about the next one.
+    if let Some(memory) = context.memory().get_mut(&uid_of(check)) {
+        memory.outcomes.clear();
+    }
+    let Some(check) = read(&context.client, check).await? else {
+        return Ok(Action::await_change());
+    };
+    let status = check.status.clone().unwrap_or_default();
+    let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
+    let news = match ready.map(|ready| (ready.status, ready.reason.as_str())) {
+        Some((ConditionStatus::True, _) | (ConditionStatus::Unknown, "NoTargets")) => None,
+        Some((ConditionStatus::False, _)) if has_started(context, &check, &status).await? => {
+            Some(Idle::Recovered)
+        }
+        Some(_) | None => Some(Idle::NoTargets),
+    };
+    if let Some(idle) = news {
+        settle(context, &check, News::Idle(idle), None).await?;
+    }
+    if !ownership::is_automatic(&check) {
+        return Ok(Action::await_change());
+    }
+    let now = clock::now();
+    let since = ready.filter(|_| news.is_none()).map_or(now, |ready| ready.last_transition_time);
+    let idle_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    match context.settings.keep_recovered.checked_sub(idle_for) {
+        Some(left) if !left.is_zero() => Ok(Action::requeue(left)),
+        Some(_) | None => {
+            if context.index().failing(key).is_empty() {
+                delete(context, &check).await?;
+            }
+            Ok(Action::await_change())
+        }
+    }
+}
+
+/// Whether one of the pods that the status names has started with the image that it waited
+/// for. Asked of the API and not of the index, so that a restart in between loses nothing.
+async fn has_started(
+    context: &Context,
+    check: &RegistryCheck,
+    status: &RegistryCheckStatus,
+) -> Result<bool, Error> {
+    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
+    for finding in &status.findings {
+        for name in &finding.pods {
+            let pod = api.get_opt(name).await;
+            let pod =
+                pod.map_err(|source| Error::Read { what: "a pod", source: Box::new(source) })?;
+            let started = pod.map(|pod| target::read_pod(&pod).started).unwrap_or_default();
+            if started.iter().any(|image| finding.images.contains(image)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Probes what is due, and writes down what was found.
+async fn probe(
+    context: &Context,
+    check: &RegistryCheck,
+    targets: &[Target],
+) -> Result<Action, Error> {
+    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    let fetched = fetch(context, namespace, targets).await?;
+    let versions: BTreeMap<SecretSource, Versions> = fetched
+        .iter()
+        .map(|(source, fetched)| (source.clone(), fetched.versions.clone()))
+        .collect();
+    let known = remembered(context, check, &versions, clock::now());
+    let has_news = targets.iter().any(|target| !known.contains_key(&target_key(target)));
+    let outcomes = outcomes(context, check, targets, &fetched, &known);
+    let mut outcomes = with_progress(context, check, outcomes).await?;
+    let status = check.status.clone().unwrap_or_default();
+    for outcome in &mut outcomes {
+        compare_with_node(namespace, outcome, &status);
+    }
+    let probed = has_news.then(|| {
+        let now = clock::now();
+        Probed { at: now, next: due::next_probe(&check.spec, &outcomes, now, clock::chance()) }
+    });
+    let probed = remember(context, check, &outcomes, versions, probed);
+    settle(context, check, News::Outcomes(&outcomes), probed).await?;
+    let is_pullable = |outcome: &&Outcome| outcome.diagnosis.verdict == Verdict::Pullable;
+    for outcome in outcomes.iter().filter(is_pullable) {
+        let uids = outcome.target.pods.iter().map(|pod| pod.uid.as_str());
+        context.index().mark_recovered(uids, &outcome.target.image);
+    }
+    let next = probed.map_or(Duration::ZERO, |probed| until(probed.next));
+    let all_pullable = outcomes.iter().all(|outcome| is_pullable(&outcome));
+    let look_again = if all_pullable { next } else { next.min(due::LOOK_AT_SECRETS) };
+    Ok(Action::requeue(look_again.max(SHORTEST_PAUSE)))
+}
+
+fn until(time: jiff::Timestamp) -> Duration {
+    Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()
+}
+
+/// The secrets of all targets, each list of them once.
+async fn fetch(
+    context: &Context,
+    namespace: &str,
+    targets: &[Target],
+) -> Result<BTreeMap<SecretSource, Fetched>, Error> {
+    let mut fetched = BTreeMap::new();
+    for target in targets {
+        if !fetched.contains_key(&target.secrets) {
+            let secrets = resolve::fetch(&context.client, namespace, &target.secrets).await;
+            fetched.insert(target.secrets.clone(), secrets.map_err(Error::Resolve)?);
+        }
+    }
+    Ok(fetched)
+}
+
+/// Each target's outcome: the known one where it still holds, that of a probe elsewhere.
+async fn outcomes(
+    context: &Context,
+    check: &RegistryCheck,
+    targets: &[Target],
+    fetched: &BTreeMap<SecretSource, Fetched>,
+    known: &HashMap<TargetKey, Outcome>,
+) -> Vec<Outcome> {
+    let outcomes = targets.iter().map(|target| async move {
+        match (known.get(&target_key(target)), fetched.get(&target.secrets)) {
+            (Some(known), _) => Outcome { target: target.clone(), ..known.clone() },
+            (None, Some(fetched)) => probe_one(context, check, target, fetched).await,
+            (None, None) => probe_one(context, check, target, &Fetched::default()).await,
+        }
+    });
+    stream::iter(outcomes.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await
+}
+
+/// Says of a check of which nothing is known yet that it is being looked at, if that takes
+/// longer than a moment.
+async fn with_progress(
+    context: &Context,
+    check: &RegistryCheck,
+    outcomes: impl Future<Output = Vec<Outcome>>,
+) -> Result<Vec<Outcome>, Error> {
+    let mut outcomes = std::pin::pin!(outcomes);
+    let is_new = check.status.as_ref().is_none_or(|status| status.conditions.is_empty());
+    if is_new {
+        tokio::select! {
+            outcomes = &mut outcomes => return Ok(outcomes),
+            () = tokio::time::sleep(A_MOMENT) => {}
+        }
+        settle(context, check, News::Idle(Idle::Progressing), None).await?;
+    }
+    Ok(outcomes.await)
+}
+
+async fn probe_one(
+    context: &Context,
+    check: &RegistryCheck,
+    target: &Target,
+    fetched: &Fetched,
+) -> Outcome {
+    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    let outcome = |diagnosis, evidence| Outcome { target: target.clone(), diagnosis, evidence };
+    let image = match ImageRef::parse(&target.image) {
+        Ok(image) => image,
+        Err(error) => return outcome(diagnose::invalid_reference(&error), None),
+    };
+    if image.registry().name() != image.registry().as_str() && image.registry().port().is_none() {
+        return outcome(diagnose::impossible_port(&image), None);
+    }
+    let complaint = target.complaint.as_ref();
+    let subject = Subject { namespace, image: &image, complaint };
+    let access = fetched.access(&image);
+    if let Some(diagnosis) = diagnose::without_probe(subject, &access.gaps) {
+        return outcome(diagnosis, None);
+    }
+    let evidence = context.prober.probe(&image, &access, due::timeout(&check.spec)).await;
+    context.telemetry.probed(&evidence);
+    outcome(diagnose::diagnose(subject, &evidence), Some(evidence))
+}
+
+/// A probe that was served what the kubelet has just failed to pull contradicts it. What was
+/// explained before and is pullable now was mended; the kubelet only has to try again.
+fn compare_with_node(namespace: &str, outcome: &mut Outcome, previous: &RegistryCheckStatus) {
+    let Target { image, complaint, pods, fresh, .. } = &outcome.target;
+    if outcome.diagnosis.verdict != Verdict::Pullable || pods.is_empty() {
+        return;
+    }
+    let explained = previous
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error && finding.images.contains(image));
+    let mut codes = explained.map(|finding| finding.code.as_str()).peekable();
+    let contradicted = match codes.peek() {
+        None => *fresh,
+        Some(_) => codes.all(|code| code == Code::NodeDisagrees.as_str()),
+    };
+    let Ok(image) = ImageRef::parse(image) else { return };
+    if contradicted {
+        let subject = Subject { namespace, image: &image, complaint: complaint.as_ref() };
+        outcome.diagnosis.verdict = Verdict::NotPullable;
+        outcome.diagnosis.findings.insert(0, diagnose::node_disagrees(subject));
+    }
+}

@@ -1,0 +1,169 @@
+//! Settle: a report becomes Events and a status, while this process leads.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{DeleteParams, Preconditions};
+use kube::{Api, Client};
+use tracing::info;
+
+use crate::api::{RegistryCheck, RegistryCheckStatus};
+use crate::publish;
+use crate::report::{self, About, Announcement, News, Report, Times};
+
+use super::super::{Context, clock, due};
+use super::Error;
+use super::memory::{Probed, uid_of};
+
+/// How many pods are told of one episode.
+const MOST_PODS_TOLD: usize = 20;
+/// How often an Event is said again while its failure lasts; Events live an hour.
+const SAY_AGAIN: Duration = Duration::from_secs(30 * 60);
+/// How often a status that changed under our hands is computed anew before giving up.
+const ATTEMPTS_TO_WRITE: usize = 5;
+
+/// Computes the report from the check as it is now, says its Events, and writes its status.
+pub(super) async fn settle(
+    context: &Context,
+    check: &RegistryCheck,
+    news: News<'_>,
+    probed: Option<Probed>,
+) -> Result<(), Error> {
+    for _ in 0..ATTEMPTS_TO_WRITE {
+        let Some(current) = read(&context.client, check).await? else { return Ok(()) };
+        if current.metadata.uid != check.metadata.uid {
+            return Ok(());
+        }
+        let previous = current.status.clone().unwrap_or_default();
+        let now = clock::now();
+        let times = Times {
+            now,
+            probed: probed.map(|probed| probed.at),
+            next_probe: probed.map(|probed| probed.next),
+        };
+        let Report { status, announcements } = report::report(&current, news, times);
+        for announcement in &announcements {
+            say(context, &current, announcement, now).await?;
+        }
+        say_again(context, &current, &previous, &status, now).await?;
+        let on_interval = probed.is_some_and(|probed| {
+            let last = previous.last_probe_time;
+            let age = last
+                .map(|last| Duration::try_from(probed.at.duration_since(last)).unwrap_or_default());
+            age.is_none_or(|age| age >= due::interval(&current.spec).mul_f64(0.9))
+        });
+        if !on_interval && !report::says_something_new(&previous, &status) {
+            return Ok(());
+        }
+        if !context.leadership.is_current() {
+            return Err(Error::NotLeading);
+        }
+        let written = publish::write_status(&context.client, &current, &status).await;
+        context.telemetry.wrote_status(written.is_ok());
+        if written.map_err(Error::Publish)?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Error::Conflict)
+}
+
+/// Creates the Event, if its pod is among the few that are told and was not told yet.
+async fn say(
+    context: &Context,
+    check: &RegistryCheck,
+    announcement: &Announcement,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Announcement { about, episode, .. } = announcement;
+    if let About::Pod(pod) = about {
+        let memory = context.memory();
+        let told = memory.get(&uid_of(check)).and_then(|memory| memory.told.get(episode));
+        if told.is_some_and(|told| told.contains(&pod.uid) || told.len() >= MOST_PODS_TOLD) {
+            return Ok(());
+        }
+    }
+    if !context.leadership.is_current() {
+        return Err(Error::NotLeading);
+    }
+    let instance = &context.settings.identity.name;
+    let said = publish::announce(&context.client, check, announcement, instance, now).await;
+    said.map_err(Error::Publish)?;
+    let mut memory = context.memory();
+    let memory = memory.entry(uid_of(check)).or_default();
+    match about {
+        About::Pod(pod) => {
+            memory.told.entry(episode.clone()).or_default().insert(pod.uid.clone());
+        }
+        About::Check => {
+            memory.told.retain(|other, _| other == episode);
+            memory.said_at = Some(now);
+        }
+    }
+    Ok(())
+}
+
+/// Renews the Event of a failure that lasts.
+async fn say_again(
+    context: &Context,
+    check: &RegistryCheck,
+    previous: &RegistryCheckStatus,
+    status: &RegistryCheckStatus,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (Some(before), Some(lasting)) =
+        (report::lasting(check, previous), report::lasting(check, status))
+    else {
+        return Ok(());
+    };
+    let age = |since: Timestamp| Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    let said_at = context.memory().get(&uid_of(check)).and_then(|memory| memory.said_at);
+    let last_said = said_at.unwrap_or(lasting.since);
+    if before.name != lasting.name || age(last_said) < SAY_AGAIN || !context.leadership.is_current()
+    {
+        return Ok(());
+    }
+    let times = age(lasting.since).as_secs() / SAY_AGAIN.as_secs() + 1;
+    let count = i32::try_from(times).unwrap_or(i32::MAX);
+    let instance = &context.settings.identity.name;
+    let said = publish::renew(&context.client, check, &lasting, instance, now, count).await;
+    said.map_err(Error::Publish)?;
+    context.memory().entry(uid_of(check)).or_default().said_at = Some(now);
+    Ok(())
+}
+
+/// The check as it is now; `None` where it is gone.
+pub(super) async fn read(
+    client: &Client,
+    check: &RegistryCheck,
+) -> Result<Option<RegistryCheck>, Error> {
+    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    let name = check.metadata.name.as_deref().unwrap_or_default();
+    let api: Api<RegistryCheck> = Api::namespaced(client.clone(), namespace);
+    let read = api.get_opt(name).await;
+    read.map_err(|source| Error::Read { what: "the check", source: Box::new(source) })
+}
+
+/// Deletes an automatic check, if it is still the object that was looked at.
+pub(super) async fn delete(context: &Context, check: &RegistryCheck) -> Result<(), Error> {
+    if !context.leadership.is_current() {
+        return Err(Error::NotLeading);
+    }
+    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    let name = check.metadata.name.as_deref().unwrap_or_default();
+    let api: Api<RegistryCheck> = Api::namespaced(context.client.clone(), namespace);
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: check.metadata.uid.clone(),
+            resource_version: check.metadata.resource_version.clone(),
+        }),
+        ..DeleteParams::default()
+    };
+    match api.delete(name, &params).await {
+        Ok(_) => {
+            info!(%namespace, %name, "deleted an automatic RegistryCheck that is not needed any more");
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(source) => Err(Error::Delete(Box::new(source))),
+    }
+}

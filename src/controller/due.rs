@@ -1,0 +1,105 @@
+//! When to probe: whether one is due, and when the next one will be.
+//!
+//! Pure: time and chance are arguments.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::RegistryCheckSpec;
+use crate::diagnose::Verdict;
+use crate::diagnose::catalogue::Code;
+use crate::report::Outcome;
+
+/// How soon a registry is asked again while a pull fails, if its interval is longer.
+const WHILE_FAILING: Duration = Duration::from_secs(60);
+/// How soon the secrets of a failing pull are looked at again.
+pub(crate) const LOOK_AT_SECRETS: Duration = Duration::from_secs(10);
+/// The longest `Retry-After` that is believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// The interval of a check; the API server has made sure that it can be read.
+pub(crate) fn interval(spec: &RegistryCheckSpec) -> Duration {
+    duration(&spec.interval).unwrap_or(Duration::from_secs(600))
+}
+
+/// The timeout of a check.
+pub(crate) fn timeout(spec: &RegistryCheckSpec) -> Duration {
+    duration(&spec.timeout).unwrap_or(Duration::from_secs(20))
+}
+
+/// Reads `1h30m`, `10m`, `20s`.
+pub fn duration(text: &str) -> Option<Duration> {
+    let mut seconds = 0_u64;
+    let mut number = String::new();
+    for character in text.chars() {
+        if character.is_ascii_digit() {
+            number.push(character);
+            continue;
+        }
+        let factor = match character {
+            'h' => 3_600,
+            'm' => 60,
+            's' => 1,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
+        number.clear();
+    }
+    (number.is_empty() && seconds > 0).then_some(Duration::from_secs(seconds))
+}
+
+/// When to probe next: at the interval; sooner while something fails that can heal by
+/// itself; not before a limited registry says so. A refused credential is not sent again
+/// before the interval, since registries lock accounts out. `chance` in `[0, 1)` spreads
+/// the probes of many checks over a tenth of the time.
+pub(crate) fn next_probe(
+    spec: &RegistryCheckSpec,
+    outcomes: &[Outcome],
+    now: Timestamp,
+    chance: f64,
+) -> Timestamp {
+    let interval = interval(spec);
+    let failing = outcomes.iter().filter(|outcome| outcome.diagnosis.verdict != Verdict::Pullable);
+    let waits = failing.map(|outcome| {
+        let codes = outcome.diagnosis.findings.iter().map(|finding| finding.code);
+        let costs = |code| matches!(code, Code::CredentialRejected | Code::RateLimited);
+        let soonest = if codes.clone().any(costs) { interval } else { WHILE_FAILING.min(interval) };
+        retry_after(outcome).map_or(soonest, |after| soonest.max(after))
+    });
+    let wait = waits.min().unwrap_or(interval);
+    let spread = wait.mul_f64(0.95 + chance / 10.0);
+    SignedDuration::try_from(spread)
+        .ok()
+        .and_then(|spread| now.checked_add(spread).ok())
+        .unwrap_or(now)
+}
+
+fn retry_after(outcome: &Outcome) -> Option<Duration> {
+    use crate::evidence::End;
+    let evidence = outcome.evidence.as_ref()?;
+    let attempts = evidence.attempts.iter().chain(&evidence.anonymous).chain([&evidence.opening]);
+    let waits = attempts.filter_map(|attempt| match &attempt.end {
+        End::Answered { answer, .. } => answer.retry_after,
+        End::Served { .. }
+        | End::Challenged { .. }
+        | End::Unreachable { .. }
+        | End::NotSent { .. } => None,
+    });
+    waits.max().map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_the_resource_has_them() {
+        for (text, seconds) in [("30s", 30), ("10m", 600), ("1h30m", 5_400), ("2h0m5s", 7_205)] {
+            assert_eq!(duration(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "1d", "10", "m", "-1s", "1.5s", "0s"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+}

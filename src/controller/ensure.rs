@@ -1,0 +1,82 @@
+//! Ensure: every namespace and registry with a failing pod has a RegistryCheck.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use kube::Api;
+use kube::api::PostParams;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use crate::api::{AUTOMATIC_LABEL, FIELD_MANAGER, RegistryCheck, RegistryCheckSpec};
+use crate::image;
+use crate::publish;
+
+use super::pods::Key;
+use super::{Context, back_off, chain, ownership, received};
+
+/// How many checks are made at once.
+const AT_ONCE: usize = 16;
+
+/// For each key that changed, has its check reconciled, and makes the check where there is
+/// none. Runs for ever.
+pub(crate) async fn ensure(context: &Context, changes: mpsc::UnboundedReceiver<Key>) {
+    if context.checks.wait_until_ready().await.is_err() {
+        return;
+    }
+    let changes = received(changes);
+    changes.for_each_concurrent(AT_ONCE, |key| ensure_one(context, key)).await;
+}
+
+async fn ensure_one(context: &Context, key: Key) {
+    let key = &key;
+    let checks = context.checks_of(key);
+    if let Some(owner) = ownership::owner(checks.iter().map(AsRef::as_ref)) {
+        // The receiver lives as long as the controller that reads it.
+        let _unheard = context.triggers.send(ObjectRef::from_obj(owner));
+        return;
+    }
+    let mut failures = 0;
+    while context.leadership.is_current() && !context.index().failing(key).is_empty() {
+        match create(context, key).await {
+            Ok(()) => return,
+            Err(error) => {
+                context.telemetry.reconcile_failed("CreateCheck");
+                warn!(namespace = %key.namespace, registry = %key.registry, error = %chain(&error), "cannot create a RegistryCheck; trying again");
+            }
+        }
+        tokio::time::sleep(back_off(failures)).await;
+        failures += 1;
+    }
+}
+
+/// Creates the automatic check. One that is there already is success, and so is a namespace
+/// that is ending. A name that somebody gave to a check of another registry is passed over.
+async fn create(context: &Context, key: &Key) -> Result<(), kube::Error> {
+    let api: Api<RegistryCheck> = Api::namespaced(context.client.clone(), &key.namespace);
+    let spec = serde_json::json!({"registry": key.registry});
+    let spec: RegistryCheckSpec = serde_json::from_value(spec).map_err(kube::Error::SerdeError)?;
+    for name in [image::check_name(&key.registry), image::hashed_check_name(&key.registry)] {
+        let mut check = RegistryCheck::new(&name, spec.clone());
+        check.metadata.labels =
+            Some(BTreeMap::from([(AUTOMATIC_LABEL.to_owned(), "true".to_owned())]));
+        let params =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        match api.create(&params, &check).await {
+            Ok(_) => {
+                info!(namespace = %key.namespace, registry = %key.registry, "created a RegistryCheck");
+                return Ok(());
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let taken = api.get_opt(&name).await?;
+                if taken.is_none_or(|taken| taken.spec.registry == spec.registry) {
+                    return Ok(());
+                }
+            }
+            Err(error) if publish::is_namespace_ending(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

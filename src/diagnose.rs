@@ -1,0 +1,374 @@
+//! Diagnose: evidence becomes findings.
+//!
+//! Pure. Every way in which a walk can end is matched here, once, without a catch-all: a
+//! new kind of failure does not compile before it has a code and a remedy. A finding is
+//! `Certain` only where what was seen leaves no other explanation.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use serde::Serialize;
+
+use crate::access::Gap;
+use crate::api::{Confidence, Owner, Severity};
+use crate::complaint::Complaint;
+use crate::evidence::{Attempt, End, Evidence, StepName};
+use crate::image::{Host, ImageError, ImageRef};
+
+mod answers;
+pub mod catalogue;
+mod credentials;
+mod network;
+
+use catalogue::Code;
+
+/// What is wrong with one image, or that nothing is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Whether the image can be pulled.
+    pub verdict: Verdict,
+    /// What was found, the cause first.
+    pub findings: Vec<Finding>,
+    /// How far the pull gets.
+    pub progress: Progress,
+}
+
+/// Whether an image can be pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The registry serves it.
+    Pullable,
+    /// Something stops the pull.
+    NotPullable,
+    /// It could not be found out.
+    Undecided,
+}
+
+/// One finding: a code, for one credential, at one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is.
+    #[serde(serialize_with = "code_as_text")]
+    pub code: Code,
+    /// How bad it is here.
+    pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// Who can mend it.
+    pub owner: Owner,
+    /// What is wrong: a clause without a full stop, so that it can follow `37 pods cannot
+    /// pull …:`.
+    pub message: String,
+    /// What to do, in sentences.
+    pub remedy: String,
+    /// The credential it is about.
+    pub credential: Option<String>,
+    /// The host it is about, where that is not the registry.
+    pub hop: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn code_as_text<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(code.as_str())
+}
+
+impl Finding {
+    fn new(code: Code, confidence: Confidence, message: String, remedy: String) -> Self {
+        let row = code.row();
+        Self {
+            code,
+            severity: row.severity,
+            confidence,
+            owner: row.owner,
+            message,
+            remedy,
+            credential: None,
+            hop: None,
+        }
+    }
+
+    fn of_credential(mut self, credential: Option<String>) -> Self {
+        self.credential = credential;
+        self
+    }
+
+    fn at_hop(mut self, hop: Option<String>) -> Self {
+        self.hop = hop;
+        self
+    }
+
+    /// The same where it does not stop a pull.
+    fn into_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+}
+
+/// How far a pull gets: each step that was reached either passed or failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The registry answers.
+    pub reachable: Option<bool>,
+    /// It takes a credential, or needs none.
+    pub authenticated: Option<bool>,
+    /// It lets this credential pull the image.
+    pub authorized: Option<bool>,
+    /// The image is there.
+    pub found: Option<bool>,
+}
+
+/// What a diagnosis is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'subject> {
+    /// The namespace, for commands to paste.
+    pub namespace: &'subject str,
+    /// The image.
+    pub image: &'subject ImageRef,
+    /// What the kubelet says; `None` where no pod fails.
+    pub complaint: Option<&'subject Complaint>,
+}
+
+impl Subject<'_> {
+    fn registry(&self) -> &Host {
+        self.image.registry()
+    }
+
+    /// A network failure that the kubelet met as well is certain. One that only this probe
+    /// met explains the pod's failure perhaps, and one without a failing pod is what it is.
+    fn confidence(&self, words: &[&str]) -> Confidence {
+        match self.complaint {
+            None => Confidence::Certain,
+            Some(Complaint::PullFailed { cause }) => {
+                let cause = cause.to_lowercase();
+                if words.iter().any(|word| cause.contains(word)) {
+                    Confidence::Certain
+                } else {
+                    Confidence::Likely
+                }
+            }
+            Some(
+                Complaint::InvalidName
+                | Complaint::KeyringBroken { .. }
+                | Complaint::NeverPull
+                | Complaint::InspectFailed { .. }
+                | Complaint::SignatureRejected { .. },
+            ) => Confidence::Likely,
+        }
+    }
+}
+
+/// Says what the evidence means.
+pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
+    let deciding = evidence.attempts.last().or(evidence.anonymous.as_ref());
+    let refused_by_all = evidence.attempts.iter().all(|attempt| !is_served(attempt));
+    let mut findings = Vec::new();
+    let verdict = if is_served(&evidence.opening) {
+        Verdict::Pullable
+    } else if !matches!(evidence.opening.end, End::Challenged { .. }) {
+        findings.extend(answers::finding(subject, &evidence.opening, evidence));
+        verdict_of_failure(&findings)
+    } else if evidence.attempts.is_empty() {
+        match &evidence.anonymous {
+            Some(anonymous) if is_served(anonymous) => Verdict::Pullable,
+            Some(anonymous) if !is_refusal(&anonymous.end) => {
+                findings.extend(answers::finding(subject, anonymous, evidence));
+                verdict_of_failure(&findings)
+            }
+            Some(_) | None => {
+                findings.extend(credentials::absence(subject, &evidence.gaps));
+                verdict_of_failure(&findings)
+            }
+        }
+    } else {
+        let attempts = evidence.attempts.iter();
+        findings
+            .extend(attempts.filter_map(|attempt| answers::finding(subject, attempt, evidence)));
+        if refused_by_all {
+            findings.extend(credentials::beside_refused(subject, &evidence.gaps));
+            verdict_of_failure(&findings)
+        } else {
+            Verdict::Pullable
+        }
+    };
+    if verdict == Verdict::Pullable {
+        findings = findings.into_iter().map(Finding::into_warning).collect();
+        findings.extend(credentials::beside_pullable(subject, &evidence.gaps));
+        findings.insert(0, pullable(subject, evidence));
+    }
+    rank(&mut findings);
+    Diagnosis { verdict, findings, progress: progress(evidence, deciding) }
+}
+
+/// A finding that decides nothing leaves the verdict open.
+fn verdict_of_failure(findings: &[Finding]) -> Verdict {
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        Verdict::NotPullable
+    } else {
+        Verdict::Undecided
+    }
+}
+
+fn is_served(attempt: &Attempt) -> bool {
+    matches!(attempt.end, End::Served { .. })
+}
+
+/// Whether the server refused for want of a credential or of rights.
+fn is_refusal(end: &End) -> bool {
+    matches!(end, End::Answered { answer, .. } if matches!(answer.status, 401 | 403))
+}
+
+fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {
+    let with = evidence
+        .attempts
+        .iter()
+        .find(|attempt| is_served(attempt))
+        .and_then(|attempt| attempt.credential.as_ref())
+        .map_or_else(|| "without a credential".to_owned(), |used| format!("with {used}"));
+    let message = format!("{} serves the manifest of {} {with}", subject.registry(), subject.image);
+    Finding::new(Code::Pullable, Confidence::Certain, message, String::new())
+}
+
+/// The kubelet has just failed to pull what this probe was served.
+pub fn node_disagrees(subject: Subject<'_>) -> Finding {
+    let words = match subject.complaint {
+        Some(Complaint::PullFailed { cause }) if !cause.is_empty() => {
+            format!(", while the kubelet has just failed: {}", shorten(cause, 300))
+        }
+        Some(_) | None => ", while the kubelet has just failed to pull it".to_owned(),
+    };
+    let message = format!(
+        "{} serves the manifest of {} to the pod network{words}",
+        subject.registry(),
+        subject.image
+    );
+    let remedy = "If the credentials were mended a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise compare the node with the pod network: its resolver, its route to the registry, the certificates that its container runtime trusts (certs.d), its mirrors and its clock.";
+    Finding::new(Code::NodeDisagrees, Confidence::Likely, message, remedy.to_owned())
+}
+
+/// Says what is wrong with a name that is no image reference.
+pub fn invalid_reference(error: &ImageError) -> Diagnosis {
+    let remedy = error.suggestion().map_or_else(
+        || "Write the image as registry/repository:tag, in lower case.".to_owned(),
+        |suggestion| format!("Write the image as {suggestion} in the pod's spec."),
+    );
+    stopped(Finding::new(
+        Code::InvalidImageReference,
+        Confidence::Certain,
+        error.to_string(),
+        remedy,
+    ))
+}
+
+/// Says what is wrong with a host whose port no connection can have. The grammar of
+/// references allows it.
+pub fn impossible_port(image: &ImageRef) -> Diagnosis {
+    stopped(Finding::new(
+        Code::InvalidImageReference,
+        Confidence::Certain,
+        format!("the port of {} in {image} is no number from 1 to 65535", image.registry()),
+        "Correct the registry's port in the pod's spec.".to_owned(),
+    ))
+}
+
+/// Says what the kubelet's own refusals mean, for which no registry is asked, and what a
+/// broken pull secret means. `None` where the registry has to be asked.
+pub fn without_probe(subject: Subject<'_>, gaps: &[Gap]) -> Option<Diagnosis> {
+    let image = subject.image;
+    let finding = match subject.complaint {
+        Some(Complaint::NeverPull) => Finding::new(
+            Code::ImageNeverPulled,
+            Confidence::Certain,
+            format!("imagePullPolicy is Never, and {image} is not on the node"),
+            "Set imagePullPolicy: IfNotPresent in the pod's spec, or put the image on the node."
+                .to_owned(),
+        ),
+        Some(Complaint::InspectFailed { cause }) => Finding::new(
+            Code::ImageInspectFailed,
+            Confidence::Likely,
+            format!("the node's runtime cannot inspect {image}: {}", shorten(cause, 300)),
+            "Look at the container runtime on the node: journalctl -u containerd.".to_owned(),
+        ),
+        Some(Complaint::SignatureRejected { cause }) => Finding::new(
+            Code::SignatureRejected,
+            Confidence::Likely,
+            format!("the node's signature policy refuses {image}: {}", shorten(cause, 300)),
+            "Sign the image as the policy asks, or change the policy of the node's runtime."
+                .to_owned(),
+        ),
+        Some(
+            Complaint::PullFailed { .. } | Complaint::InvalidName | Complaint::KeyringBroken { .. },
+        )
+        | None => credentials::broken_keyring(subject, gaps)?,
+    };
+    Some(stopped(finding))
+}
+
+fn stopped(finding: Finding) -> Diagnosis {
+    Diagnosis {
+        verdict: Verdict::NotPullable,
+        findings: vec![finding],
+        progress: Progress::default(),
+    }
+}
+
+/// The cause first: errors before warnings, then the surer, then the earlier in a pull;
+/// what is equal keeps its order, which is the kubelet's.
+pub fn rank(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| {
+        let verdict_first = !matches!(finding.code, Code::Pullable);
+        (finding.severity, verdict_first, finding.confidence, finding.code.row().stage)
+    });
+}
+
+fn progress(evidence: &Evidence, deciding: Option<&Attempt>) -> Progress {
+    let opening = &evidence.opening;
+    let reachable = match &opening.end {
+        End::Served { .. } | End::Challenged { .. } | End::Answered { .. } => Some(true),
+        End::Unreachable { .. } => Some(false),
+        End::NotSent { .. } => None,
+    };
+    let last = match (&opening.end, deciding) {
+        (End::Challenged { .. }, Some(attempt)) => &attempt.end,
+        (End::Challenged { .. }, None) => {
+            return Progress { reachable, authenticated: Some(false), ..Progress::default() };
+        }
+        (end, _) => end,
+    };
+    let token_granted = deciding.is_some_and(|attempt| {
+        attempt.steps.iter().any(|step| step.name == StepName::Token && step.passed)
+    });
+    let mut progress = Progress { reachable, ..Progress::default() };
+    match last {
+        End::Served { .. } => {
+            progress.authenticated = Some(true);
+            progress.authorized = Some(true);
+            progress.found = Some(true);
+        }
+        End::Answered { answer, .. } => match answer.status {
+            404 => {
+                progress.authenticated = Some(true);
+                progress.authorized = Some(true);
+                progress.found = Some(false);
+            }
+            401 | 403 if token_granted => {
+                progress.authenticated = Some(true);
+                progress.authorized = Some(false);
+            }
+            401 => progress.authenticated = Some(false),
+            _ => {}
+        },
+        End::Challenged { .. } | End::Unreachable { .. } | End::NotSent { .. } => {}
+    }
+    progress
+}
+
+/// The first `limit` characters, with a mark where something is missing.
+fn shorten(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(limit).collect();
+    format!("{kept}…")
+}
+
+#[cfg(test)]
+mod tests;

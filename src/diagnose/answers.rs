@@ -1,0 +1,233 @@
+//! Findings about what a server answered, and about requests that were not sent.
+
+use crate::access::Provenance;
+use crate::api::Confidence;
+use crate::evidence::{Answer, Attempt, End, Evidence, Hop, NotSent, Repository, Role, StepName};
+
+use super::catalogue::Code;
+use super::{Finding, Subject, credentials, network};
+
+/// What the end of an attempt means; `None` where it ended well.
+pub(super) fn finding(
+    subject: Subject<'_>,
+    attempt: &Attempt,
+    evidence: &Evidence,
+) -> Option<Finding> {
+    let credential = attempt.credential.as_ref();
+    let finding = match &attempt.end {
+        End::Served { .. } | End::Challenged { .. } => return None,
+        End::Answered { hop, step, answer } => {
+            let answered = Answered { hop, step: *step, answer, attempt, evidence };
+            of_answer(subject, &answered).at_hop(foreign(hop))
+        }
+        End::Unreachable { hop, failure } => {
+            network::unreachable(subject, hop, failure).at_hop(foreign(hop))
+        }
+        End::NotSent { host, reason } => not_sent(subject, host, reason),
+    };
+    Some(finding.of_credential(credential.map(ToString::to_string)))
+}
+
+/// The host of a hop that is not the registry itself.
+fn foreign(hop: &Hop) -> Option<String> {
+    match hop.role {
+        Role::Registry => None,
+        Role::TokenService | Role::RedirectTarget => Some(hop.host.clone()),
+    }
+}
+
+/// An answer with what is needed to understand it.
+struct Answered<'answered> {
+    hop: &'answered Hop,
+    step: StepName,
+    answer: &'answered Answer,
+    attempt: &'answered Attempt,
+    evidence: &'answered Evidence,
+}
+
+impl Answered<'_> {
+    /// Whether the token service gave a token for this attempt, so that a refusal after it
+    /// is about rights and not about who one is.
+    fn has_token(&self) -> bool {
+        self.attempt.steps.iter().any(|step| step.name == StepName::Token && step.passed)
+    }
+
+    fn secret(&self) -> Option<&str> {
+        match self.attempt.credential.as_ref()? {
+            Provenance::PullSecret { secret, .. } => Some(secret),
+        }
+    }
+
+    fn has_error(&self, code: &str) -> bool {
+        self.answer.errors.iter().any(|error| error.code == code)
+    }
+}
+
+fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
+    let image = subject.image;
+    let Answered { hop, answer, .. } = answered;
+    let said = in_words(answer);
+    match answer.status {
+        401 if answered.has_token() => hidden(subject, answered, &said),
+        401 => credentials::rejected(subject, answered.secret(), &said),
+        403 if answered.has_error("DENIED") || answered.has_token() => {
+            hidden(subject, answered, &said)
+        }
+        403 => Finding::new(
+            Code::AccessForbidden,
+            Confidence::Certain,
+            format!("{} forbids access ({said})", hop.host),
+            format!("Ask whoever runs {} which it is: a firewall that does not know this cluster's outgoing address, a disabled public endpoint, or a credential without rights.", hop.host),
+        ),
+        404 => not_found(subject, answered, &said),
+        429 => Finding::new(
+            Code::RateLimited,
+            Confidence::Certain,
+            format!("{} limits requests ({said})", hop.host),
+            "Wait until the limit ends. To raise it, pull with a credential of an account that has a higher limit, or through a cache of your own.".to_owned(),
+        ),
+        500..=599 => Finding::new(
+            Code::RegistryUnavailable,
+            subject.confidence(&[&answer.status.to_string()]),
+            format!("{} has a fault of its own ({said})", hop.host),
+            format!("Wait, and look at the status page of {} or ask whoever runs it; the kubelet goes on trying by itself.", hop.host),
+        ),
+        _ => Finding::new(
+            Code::Inconclusive,
+            Confidence::Possible,
+            format!("{} answers the request for {image} with {said}, which does not decide", hop.host),
+            "Ask whoever runs the registry what this answer means.".to_owned(),
+        ),
+    }
+}
+
+fn not_found(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
+    let image = subject.image;
+    let registry = subject.registry();
+    let path = image.path();
+    if answered.step == StepName::Token {
+        return Finding::new(
+            Code::Inconclusive,
+            Confidence::Possible,
+            format!("the token service {} that {registry} names answers {said}", answered.hop.host),
+            "Ask whoever runs the registry: the realm of its challenge may be wrong.".to_owned(),
+        );
+    }
+    let repository_missing = (
+        format!("{registry} has no repository {path}"),
+        format!(
+            "Correct the repository in the image's name, or push the image: docker push {image}"
+        ),
+    );
+    let tag_missing = (
+        format!("{registry} has the repository {path}, but nothing under {}", image.reference()),
+        format!(
+            "Correct the tag or digest in the image's name, or push the image: docker push {image}"
+        ),
+    );
+    match &answered.evidence.repository {
+        Some(Repository::Exists) => {
+            Finding::new(Code::TagNotFound, Confidence::Certain, tag_missing.0, tag_missing.1)
+        }
+        Some(Repository::Unknown) => {
+            let (message, remedy) = repository_missing;
+            Finding::new(Code::RepositoryNotFound, Confidence::Certain, message, remedy)
+        }
+        Some(Repository::NotTold { .. }) | None if answered.has_error("NAME_UNKNOWN") => {
+            let (message, remedy) = repository_missing;
+            Finding::new(Code::RepositoryNotFound, Confidence::Likely, message, remedy)
+        }
+        Some(Repository::NotTold { .. }) | None if answered.has_error("MANIFEST_UNKNOWN") => {
+            Finding::new(Code::TagNotFound, Confidence::Likely, tag_missing.0, tag_missing.1)
+        }
+        Some(Repository::NotTold { .. }) | None => hidden(subject, answered, said),
+    }
+}
+
+fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
+    let image = subject.image;
+    let registry = subject.registry();
+    let who = answered
+        .secret()
+        .map_or_else(|| "an anonymous client".to_owned(), |secret| format!("pull secret {secret}"));
+    Finding::new(
+        Code::NotFoundOrNotAuthorized,
+        Confidence::Certain,
+        format!(
+            "{registry} does not give {image} to {who} ({said}), and hides whether it is not there or may not be pulled"
+        ),
+        format!(
+            "Check that {} exists in {registry} under exactly this name, and that the account of the credential may pull from it.",
+            image.path()
+        ),
+    )
+}
+
+/// `404 MANIFEST_UNKNOWN: manifest unknown`.
+fn in_words(answer: &Answer) -> String {
+    let mut words = format!("status {}", answer.status);
+    if let Some(error) = answer.errors.first() {
+        words = format!("{words}, {}", error.code);
+        if !error.message.is_empty() {
+            words = format!("{words}: {}", error.message);
+        }
+    } else if let Some(body) = &answer.body {
+        words = format!("{words}: {body}");
+    }
+    if let Some(seconds) = answer.retry_after {
+        words = format!("{words}, retry after {seconds} s");
+    }
+    words
+}
+
+fn not_sent(subject: Subject<'_>, host: &str, reason: &NotSent) -> Finding {
+    let registry = subject.registry();
+    let open = |message: String, remedy: String| {
+        Finding::new(Code::Inconclusive, Confidence::Possible, message, remedy)
+    };
+    match reason {
+        NotSent::ForeignRealm { realm } => open(
+            format!(
+                "{registry} sends clients to the token service {realm}, outside its own domain; this probe sent no credential there"
+            ),
+            format!(
+                "If {host} is the registry's own token service, allow it: start the controller with --token-host {host}"
+            ),
+        ),
+        NotSent::InsecureRealm { realm } => open(
+            format!(
+                "{registry} sends clients to the token service {realm}, which is not behind TLS; this probe sent no credential there"
+            ),
+            "Ask whoever runs the registry to serve its tokens over HTTPS.".to_owned(),
+        ),
+        NotSent::BadRealm { realm } => open(
+            format!("the challenge of {registry} names a token service that is no URL: {realm}"),
+            "Ask whoever runs the registry to correct the realm of its challenge.".to_owned(),
+        ),
+        NotSent::ForbiddenAddress { address, class } => Finding::new(
+            Code::ProbeSkipped,
+            Confidence::Certain,
+            format!("{host} has the address {address}, which is {class}; no probe goes there"),
+            "If this is a registry of yours, give it an address in the network.".to_owned(),
+        ),
+        NotSent::UnsupportedChallenge { schemes } => {
+            let offered = if schemes.is_empty() {
+                "without saying which kind".to_owned()
+            } else {
+                format!("of the kind {}", schemes.join(" or "))
+            };
+            let mut finding = open(
+                format!(
+                    "{registry} wants a credential {offered}, and the container runtime has only Basic and Bearer to offer"
+                ),
+                "Ask whoever runs the registry to offer Basic or Bearer.".to_owned(),
+            );
+            finding.confidence = Confidence::Likely;
+            finding
+        }
+        NotSent::BadRedirect { location } => open(
+            format!("{host} redirects to {location}, which was not followed"),
+            "Ask whoever runs the registry where its redirects should lead.".to_owned(),
+        ),
+    }
+}

@@ -1,0 +1,223 @@
+//! Findings about credentials that are missing, unusable or for another registry.
+
+use crate::access::{Gap, Mismatch};
+use crate::api::Confidence;
+
+use super::catalogue::Code;
+use super::{Finding, Subject};
+
+/// Why no credential reached the registry.
+pub(super) fn absence(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
+    let findings = of_gaps(subject, gaps);
+    if findings.is_empty() { vec![no_credentials(subject)] } else { findings }
+}
+
+/// What may be the cause where all credentials that there are were refused.
+pub(super) fn beside_refused(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
+    let findings = of_gaps(subject, gaps).into_iter();
+    findings
+        .filter(|finding| finding.code != Code::PullSecretHostMismatch)
+        .map(|finding| Finding {
+            confidence: finding.confidence.max(Confidence::Likely),
+            ..finding
+        })
+        .collect()
+}
+
+/// What is wrong although the image can be pulled.
+pub(super) fn beside_pullable(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
+    let findings = of_gaps(subject, gaps).into_iter();
+    findings
+        .filter(|finding| finding.code != Code::PullSecretHostMismatch)
+        .map(Finding::into_warning)
+        .collect()
+}
+
+/// The pull secret that stops every pull of the pod, if there is one.
+pub(super) fn broken_keyring(subject: Subject<'_>, gaps: &[Gap]) -> Option<Finding> {
+    gaps.iter().find(|gap| matches!(gap, Gap::KeyringBroken { .. })).map(|gap| of_gap(subject, gap))
+}
+
+fn no_credentials(subject: Subject<'_>) -> Finding {
+    let image = subject.image;
+    let registry = subject.registry();
+    let message =
+        format!("no pull secret is given for {image}, and {registry} refuses anonymous pulls");
+    let remedy = format!(
+        "Create a pull secret and name it in the pod's imagePullSecrets, or in those of its service account (which only new pods get): {}",
+        create_secret(subject, "regcred")
+    );
+    let remedy = if is_azure(registry.as_str()) {
+        let name = registry.as_str().split('.').next().unwrap_or_default();
+        format!(
+            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr {name}. Or: {remedy}"
+        )
+    } else {
+        remedy
+    };
+    // The node may have credentials of its own, which this probe does not see.
+    Finding::new(Code::NoCredentials, Confidence::Likely, message, remedy)
+}
+
+fn is_azure(host: &str) -> bool {
+    [".azurecr.io", ".azurecr.cn", ".azurecr.us"].iter().any(|suffix| host.ends_with(suffix))
+}
+
+/// One finding for each secret, however many of its entries do not match.
+fn of_gaps(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for gap in gaps {
+        let finding = of_gap(subject, gap);
+        let same = |other: &&mut Finding| {
+            other.code == finding.code && other.credential == finding.credential
+        };
+        match findings.iter_mut().find(same) {
+            Some(other) if finding.code == Code::PullSecretHostMismatch => {
+                if let Some((_, more)) = finding.message.split_once(": ") {
+                    other.message = format!("{}; {more}", other.message);
+                }
+            }
+            Some(_) => {}
+            None => findings.push(finding),
+        }
+    }
+    findings
+}
+
+fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
+    let Subject { namespace, .. } = subject;
+    let registry = subject.registry();
+    let finding = match gap {
+        Gap::SecretMissing { secret } => Finding::new(
+            Code::PullSecretMissing,
+            Confidence::Certain,
+            format!("pull secret {secret} does not exist in namespace {namespace}"),
+            format!("Create it: {}", create_secret(subject, secret)),
+        ),
+        Gap::SecretForbidden { secret } => Finding::new(
+            Code::PullSecretUnreadable,
+            Confidence::Certain,
+            format!(
+                "this controller may not read pull secret {secret} in namespace {namespace}, so nothing is concluded from it"
+            ),
+            format!(
+                "Let the controller read it: its ClusterRole needs get on secrets. To see whether it may: kubectl auth can-i get secret/{secret} -n {namespace} --as system:serviceaccount:registrycheck:registrycheck"
+            ),
+        ),
+        Gap::SecretIgnored { secret, reason } => Finding::new(
+            Code::PullSecretMalformed,
+            Confidence::Certain,
+            format!("the kubelet passes over pull secret {secret}: {reason}"),
+            format!("Replace it: {}", replace_secret(subject, secret)),
+        ),
+        Gap::KeyringBroken { secret, reason } => Finding::new(
+            Code::PullSecretMalformed,
+            Confidence::Certain,
+            format!(
+                "pull secret {secret} cannot be read: {reason}; because of it the kubelet pulls nothing for the pod"
+            ),
+            format!("Replace it: {}", replace_secret(subject, secret)),
+        ),
+        Gap::EntryDropped { secret, key, reason } => Finding::new(
+            Code::PullSecretHostMismatch,
+            Confidence::Certain,
+            format!(
+                "pull secret {secret} has no entry for {registry}: {key} is dropped, since {reason}"
+            ),
+            format!("Write the entry for {registry}: {}", replace_secret(subject, secret)),
+        ),
+        Gap::EntryNotMatching { secret, key, rule } => Finding::new(
+            Code::PullSecretHostMismatch,
+            Confidence::Certain,
+            format!(
+                "pull secret {secret} has no entry for {registry}: {key} does not match, {}",
+                rule_in_words(rule)
+            ),
+            format!("Write the entry for {registry}: {}", replace_secret(subject, secret)),
+        ),
+    };
+    finding.of_credential(Some(format!("secret {}", secret_of(gap))))
+}
+
+fn secret_of(gap: &Gap) -> &str {
+    match gap {
+        Gap::SecretMissing { secret }
+        | Gap::SecretForbidden { secret }
+        | Gap::SecretIgnored { secret, .. }
+        | Gap::KeyringBroken { secret, .. }
+        | Gap::EntryDropped { secret, .. }
+        | Gap::EntryNotMatching { secret, .. } => secret,
+    }
+}
+
+fn rule_in_words(rule: &Mismatch) -> String {
+    let port = |port: &str| {
+        if port.is_empty() { "no port".to_owned() } else { format!("port {port}") }
+    };
+    match rule {
+        Mismatch::Port { entry, image } => format!(
+            "since it has {} and the image {} (there are no default ports)",
+            port(entry),
+            port(image)
+        ),
+        Mismatch::LabelCount { entry, image } => format!(
+            "since its host has {entry} labels and the image's {image} (a * stands for one label)"
+        ),
+        Mismatch::Label { entry, image } => {
+            format!("since its host has {entry} where the image has {image}")
+        }
+        Mismatch::Path { entry } => {
+            format!("since the image's path does not begin with {entry}")
+        }
+        Mismatch::FallbackSuppressed => {
+            "since for Docker Hub it counts only where no other entry matches".to_owned()
+        }
+        Mismatch::NotAUrl => "since it is no URL".to_owned(),
+    }
+}
+
+/// The line that creates a pull secret for the image's registry.
+fn create_secret(subject: Subject<'_>, secret: &str) -> String {
+    let server = match subject.registry().as_str() {
+        "docker.io" => "https://index.docker.io/v1/",
+        other => other,
+    };
+    format!(
+        "kubectl create secret docker-registry {secret} -n {} --docker-server={server} --docker-username=USER --docker-password=PASSWORD",
+        subject.namespace
+    )
+}
+
+/// A secret's type cannot be changed, so it has to be made anew.
+fn replace_secret(subject: Subject<'_>, secret: &str) -> String {
+    format!(
+        "kubectl delete secret {secret} -n {} && {}",
+        subject.namespace,
+        create_secret(subject, secret)
+    )
+}
+
+/// The line that puts another user name and password into a pull secret.
+pub(super) fn update_secret(subject: Subject<'_>, secret: &str) -> String {
+    format!("{} --dry-run=client -o yaml | kubectl apply -f -", create_secret(subject, secret))
+}
+
+/// What a registry's refusal of one credential means.
+pub(super) fn rejected(subject: Subject<'_>, secret: Option<&str>, detail: &str) -> Finding {
+    let registry = subject.registry();
+    let who = secret.map_or_else(
+        || "the credential".to_owned(),
+        |secret| format!("the user name or password in pull secret {secret}"),
+    );
+    let remedy = secret.map_or_else(
+        || "Use another credential.".to_owned(),
+        |secret| {
+            format!(
+                "Put a user name and password that {registry} accepts into the secret: {}",
+                update_secret(subject, secret)
+            )
+        },
+    );
+    let message = format!("{registry} refuses {who} ({detail})");
+    Finding::new(Code::CredentialRejected, Confidence::Certain, message, remedy)
+}

@@ -1,0 +1,95 @@
+//! Credentials that are missing, unusable, for another registry or refused.
+
+use super::*;
+
+#[test]
+fn no_credentials_is_never_certain() {
+    check(&without_credential(&[]), NotPullable, &[(Code::NoCredentials, Likely)]);
+    let unasked = Evidence { anonymous: None, ..without_credential(&[]) };
+    check(&unasked, NotPullable, &[(Code::NoCredentials, Likely)]);
+    check_progress(&unasked, [Some(true), Some(false), None, None]);
+    for image in [IMAGE, "nginx", "myreg.azurecr.io/a:1"] {
+        let image = ImageRef::parse(image).unwrap();
+        let evidence = Evidence { image, ..without_credential(&[]) };
+        check(&evidence, NotPullable, &[(Code::NoCredentials, Likely)]);
+    }
+}
+
+#[test]
+fn a_missing_pull_secret_explains_the_absence_of_a_credential() {
+    let evidence = without_credential(&[missing("regcred")]);
+    let [finding] = diagnosis(&evidence).findings.try_into().unwrap();
+    assert_eq!(finding.code, Code::PullSecretMissing);
+    assert_eq!(finding.message, "pull secret regcred does not exist in namespace shop");
+    let command = "kubectl create secret docker-registry regcred -n shop --docker-server=r.test ";
+    assert!(finding.remedy.contains(command), "{}", finding.remedy);
+}
+
+#[test]
+fn a_malformed_pull_secret_explains_the_absence_of_a_credential() {
+    let reason = "its type is Opaque".to_owned();
+    let ignored = Gap::SecretIgnored { secret: "regcred".to_owned(), reason };
+    check(&without_credential(&[ignored]), NotPullable, &[(Code::PullSecretMalformed, Certain)]);
+    check(&without_credential(&[broken()]), NotPullable, &[(Code::PullSecretMalformed, Certain)]);
+}
+
+#[test]
+fn a_mismatch_says_which_rule_excludes_the_entry() {
+    let text = str::to_owned;
+    let table = [
+        (Mismatch::Port { entry: text("443"), image: text("") }, "port 443 and the image no port"),
+        (Mismatch::LabelCount { entry: 3, image: 2 }, "3 labels and the image's 2"),
+        (Mismatch::Label { entry: text("x"), image: text("r") }, "has x where the image has r"),
+        (Mismatch::Path { entry: text("/ops") }, "does not begin with /ops"),
+        (Mismatch::FallbackSuppressed, "only where no other entry matches"),
+        (Mismatch::NotAUrl, "it is no URL"),
+    ];
+    for (rule, words) in table {
+        let evidence = without_credential(&[mismatch("x.test", rule)]);
+        let [finding] = diagnosis(&evidence).findings.try_into().unwrap();
+        assert_eq!(finding.code, Code::PullSecretHostMismatch);
+        assert!(finding.message.contains(words), "{}", finding.message);
+    }
+}
+
+#[test]
+fn the_entries_of_one_secret_are_one_finding() {
+    let dropped = Gap::EntryDropped {
+        secret: "regcred".to_owned(),
+        key: "a b".to_owned(),
+        reason: "it has a blank".to_owned(),
+    };
+    let gaps = [mismatch("a.test", Mismatch::NotAUrl), mismatch("b.test", Mismatch::NotAUrl)];
+    let evidence = without_credential(&[&gaps[..], &[dropped]].concat());
+    let [finding] = diagnosis(&evidence).findings.try_into().unwrap();
+    assert_eq!(finding.code, Code::PullSecretHostMismatch);
+    for key in ["a.test", "b.test", "a b"] {
+        assert!(finding.message.contains(key), "{}", finding.message);
+    }
+}
+
+#[test]
+fn nothing_is_concluded_from_an_unreadable_secret() {
+    let evidence = without_credential(&[forbidden("regcred")]);
+    check(&evidence, Undecided, &[(Code::PullSecretUnreadable, Certain)]);
+}
+
+#[test]
+fn a_refused_credential_is_rejected() {
+    let attempts = vec![attempt(Some("bad"), answered(401, &["UNAUTHORIZED"]))];
+    let evidence = Evidence { attempts, ..evidence() };
+    check(&evidence, NotPullable, &[(Code::CredentialRejected, Certain)]);
+    let [finding] = diagnosis(&evidence).findings.try_into().unwrap();
+    assert!(finding.message.contains("pull secret bad"), "{}", finding.message);
+    assert!(finding.remedy.ends_with("--dry-run=client -o yaml | kubectl apply -f -"));
+    check_progress(&evidence, [Some(true), Some(false), None, None]);
+}
+
+#[test]
+fn beside_a_refused_credential_a_missing_secret_is_likely() {
+    let attempts = vec![attempt(Some("bad"), answered(401, &[]))];
+    let gaps = vec![missing("gone"), mismatch("x.test", Mismatch::NotAUrl)];
+    let evidence = Evidence { gaps, attempts, ..evidence() };
+    let expected = [(Code::CredentialRejected, Certain), (Code::PullSecretMissing, Likely)];
+    check(&evidence, NotPullable, &expected);
+}

@@ -1,0 +1,7 @@
+//! The program: parses arguments and runs.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    registrycheck::cli::main()
+}

@@ -1,0 +1,131 @@
+//! Probe: one image is tried with each of its credentials, and what was seen is written down.
+//!
+//! The walk is containerd's own: `HEAD` of the manifest without a credential, the challenge
+//! taken from that answer, then each credential in the kubelet's order until one is served.
+//! It never fails and never panics: whatever goes wrong is part of the [`Evidence`]. What it
+//! means is for `diagnose` to say; nothing is decided here beyond the next request.
+//!
+//! In: [`ImageRef`] and [`Access`]. Out: [`Evidence`]. It writes nothing, keeps nothing from
+//! one probe for the next, and sends credentials only where [`Settings`] and
+//! the rules of `protocol/realm.rs` let them go.
+
+mod address;
+mod dial;
+mod dns;
+mod exchange;
+mod failure;
+mod protocol;
+mod tls;
+mod token;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::Access;
+use crate::evidence::Evidence;
+use crate::image::ImageRef;
+
+use address::AddressPolicy;
+use dns::Names;
+use protocol::realm::HostPolicy;
+use tls::Trust;
+
+/// What the operator decides about probes.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Further authorities, beside the system's: PEM files of one or more certificates.
+    pub ca_bundle_pem: Vec<Vec<u8>>,
+    /// Hosts of token services outside their registry's registrable domain to which
+    /// credentials may go: `host`, or `host:port` for that port alone.
+    pub token_hosts: Vec<String>,
+    /// Whether this machine may be asked. It is asked over plain HTTP where the image names it
+    /// (`localhost`, `127.0.0.1`), as containerd does, and over TLS by any other name.
+    pub allow_loopback: bool,
+    /// Hosts that are asked over plain HTTP: `host` for each of its ports, or `host:port`.
+    pub insecure_hosts: Vec<String>,
+    /// Further addresses that are never asked, such as the API server's.
+    pub forbidden: Vec<IpAddr>,
+}
+
+/// Tries images. Cheap to clone: the clones share one resolver and one set of authorities.
+#[derive(Clone)]
+pub struct Prober {
+    shared: Arc<Shared>,
+}
+
+/// What all probes have in common.
+struct Shared {
+    names: Arc<Names>,
+    trust: Trust,
+    hosts: HostPolicy,
+    addresses: AddressPolicy,
+}
+
+impl std::fmt::Debug for Prober {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Prober").finish_non_exhaustive()
+    }
+}
+
+impl Prober {
+    /// Reads the system's authorities and /etc/resolv.conf.
+    pub fn new(settings: Settings) -> Result<Self, PrepareError> {
+        let names = Names::of_system(addresses(&settings))?;
+        Self::with_names(settings, names)
+    }
+
+    fn with_names(settings: Settings, names: Names) -> Result<Self, PrepareError> {
+        let trust = Trust::new(&settings.ca_bundle_pem)?;
+        let addresses = addresses(&settings);
+        let hosts = HostPolicy {
+            token_hosts: settings.token_hosts,
+            insecure_hosts: settings.insecure_hosts,
+            allow_loopback: settings.allow_loopback,
+        };
+        let names = Arc::new(names);
+        // Each probe builds a client of its own; a setting that none can be built with shows
+        // here, while there is still somebody to tell.
+        dial::client(&trust, &names, &dial::Trace::default())?;
+        Ok(Self { shared: Arc::new(Shared { names, trust, hosts, addresses }) })
+    }
+
+    /// Tries `image` with each credential of `access`, in `timeout` as a whole.
+    pub async fn probe(&self, image: &ImageRef, access: &Access, timeout: Duration) -> Evidence {
+        walk::walk(&self.shared, image, access, timeout).await
+    }
+}
+
+fn addresses(settings: &Settings) -> AddressPolicy {
+    AddressPolicy { allow_loopback: settings.allow_loopback, forbidden: settings.forbidden.clone() }
+}
+
+/// Why nothing can be probed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// /etc/resolv.conf is missing or is none.
+    #[error("cannot read the resolver's configuration")]
+    ReadResolverConfiguration(#[source] hickory_resolver::net::NetError),
+    /// The resolver refuses its configuration.
+    #[error("cannot set up the resolver")]
+    BuildResolver(#[source] hickory_resolver::net::NetError),
+    /// A certificate bundle of the operator's is not PEM.
+    #[error("cannot read the bundle of certificate authorities")]
+    ReadCaBundle(#[source] rustls::pki_types::pem::Error),
+    /// A certificate of the operator's bundle is none.
+    #[error("cannot take a certificate of the bundle of certificate authorities")]
+    TakeCaCertificate(#[source] rustls::Error),
+    /// There is no certificate authority to trust, neither the system's nor the operator's.
+    #[error("cannot set up the check of certificates")]
+    BuildVerifier(#[source] rustls::client::VerifierBuilderError),
+    /// The TLS library refuses its settings.
+    #[error("cannot set up TLS")]
+    SetUpTls(#[source] rustls::Error),
+    /// The HTTP library refuses its settings.
+    #[error("cannot set up the HTTP client")]
+    SetUpHttp(#[source] reqwest::Error),
+}

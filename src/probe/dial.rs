@@ -1,0 +1,184 @@
+//! Connections, and the times of their parts.
+//!
+//! One client of reqwest for each probe, so that what its parts see belongs to this probe and
+//! every probe makes connections of its own. A [`Trace`] is told of the parts:
+//!
+//! | mark        | who tells                                                              |
+//! |-------------|------------------------------------------------------------------------|
+//! | dialled     | a layer around reqwest's connector, called when a connection is needed |
+//! | looked up   | our resolver, which reqwest calls first                                |
+//! | greeted     | rustls asks its session store for a hint when it writes the            |
+//! |             | ClientHello, which is right after TCP has connected                    |
+//! | certificate | our verifier                                                           |
+//! | connected   | the layer again, when the connector returns: after TCP or after TLS    |
+//!
+//! The session store remembers nothing: each handshake is a whole one.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::NamedGroup;
+use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::pki_types::ServerName;
+use tower::{Layer, Service};
+
+use crate::evidence::Certificate;
+
+use super::PrepareError;
+use super::dns::{Found, Names};
+use super::tls::Trust;
+
+/// What containerd's transport would call itself differently: our own name, so that whoever
+/// runs a registry knows who asks.
+const USER_AGENT: &str = concat!("registrycheck/", env!("CARGO_PKG_VERSION"));
+
+/// What is known of the connection that was made last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Marks {
+    pub(super) dialled: Option<Instant>,
+    pub(super) looked_up: Option<Instant>,
+    pub(super) found: Option<Found>,
+    pub(super) greeted: Option<Instant>,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) connected: Option<Instant>,
+}
+
+/// The marks of one probe, shared with the parts of its client.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trace(Arc<Mutex<Marks>>);
+
+impl Trace {
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the connection before; returns nothing of it.
+    pub(super) fn clear(&self) {
+        *self.marks() = Marks::default();
+    }
+
+    /// What was seen since the last [`Trace::clear`].
+    pub(super) fn read(&self) -> Marks {
+        self.marks().clone()
+    }
+
+    pub(super) fn saw_certificate(&self, certificate: Certificate) {
+        self.marks().certificate = Some(certificate);
+    }
+}
+
+/// The client of one probe.
+///
+/// It is not told of a proxy, follows no redirect by itself (each target is judged first) and
+/// speaks HTTP/1.1, as containerd does: its transport has a dialer of its own and does not set
+/// `ForceAttemptHTTP2` (core/remotes/docker/config/hosts.go), so Go leaves HTTP/2 out.
+pub(super) fn client(
+    trust: &Trust,
+    names: &Arc<Names>,
+    trace: &Trace,
+) -> Result<reqwest::Client, PrepareError> {
+    let tls = trust.client(trace).map_err(PrepareError::SetUpTls)?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(Lookups { names: Arc::clone(names), trace: trace.clone() })
+        .connector_layer(trace.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .http1_only()
+        .user_agent(USER_AGENT)
+        .build()
+        .map_err(PrepareError::SetUpHttp)
+}
+
+struct Lookups {
+    names: Arc<Names>,
+    trace: Trace,
+}
+
+impl Resolve for Lookups {
+    fn resolve(&self, name: Name) -> Resolving {
+        let names = Arc::clone(&self.names);
+        let trace = self.trace.clone();
+        Box::pin(async move {
+            let looked_up = names.look_up(name.as_str()).await;
+            let mut marks = trace.marks();
+            marks.looked_up = Some(Instant::now());
+            let found = looked_up?;
+            // Port 0 stands for the port of the URL.
+            let addresses: Vec<_> =
+                found.addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect();
+            marks.found = Some(found);
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl<S> Layer<S> for Trace {
+    type Service = Dialler<S>;
+
+    fn layer(&self, inner: S) -> Dialler<S> {
+        Dialler { inner, trace: self.clone() }
+    }
+}
+
+/// reqwest's connector, watched.
+#[derive(Clone)]
+pub(super) struct Dialler<S> {
+    inner: S,
+    trace: Trace,
+}
+
+impl<S, R> Service<R> for Dialler<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let trace = self.trace.clone();
+        *trace.marks() = Marks { dialled: Some(Instant::now()), ..Marks::default() };
+        let connecting = self.inner.call(request);
+        Box::pin(async move {
+            let connection = connecting.await?;
+            trace.marks().connected = Some(Instant::now());
+            Ok(connection)
+        })
+    }
+}
+
+impl ClientSessionStore for Trace {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        self.marks().greeted.get_or_insert_with(Instant::now);
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}

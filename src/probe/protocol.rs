@@ -1,0 +1,187 @@
+//! The messages of the protocol, as functions from value to value. Pure.
+//!
+//! Sources: the OCI distribution specification v1.1 (`/v2/…`, error bodies), RFC 9110 (11.6.1,
+//! challenges), the Docker registry token specification, and what containerd makes of
+//! them (core/remotes/docker/{resolver,authorizer}.go, auth/fetch.go).
+
+pub(super) mod challenge;
+pub(super) mod realm;
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde::Deserialize;
+use url::Url;
+
+use crate::evidence::{Answer, RegistryError};
+use crate::image::ImageRef;
+use crate::secret::Secret;
+
+/// What containerd says it takes (core/remotes/docker/resolver.go, `Resolve`), and Docker's
+/// and OCI's types in its order.
+pub(super) const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, \
+     application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.oci.image.index.v1+json, */*";
+
+/// Headers in which servers give the id of a request: Azure, AWS, GitHub, and the rest.
+const CORRELATION: [&str; 5] = [
+    "x-ms-correlation-request-id",
+    "x-amzn-requestid",
+    "x-github-request-id",
+    "x-request-id",
+    "x-correlation-id",
+];
+
+/// How much of a text from outside is kept, in characters.
+const TEXT_MAX: usize = 200;
+/// How many errors of an answer are kept.
+const ERRORS_MAX: usize = 5;
+/// Shorter secrets are not looked for in an answer: they occur in it by chance.
+const SECRET_MIN: usize = 4;
+
+/// Where the manifest of `image` is, at the registry whose base is `base`
+/// (`/v2/<name>/manifests/<reference>`, OCI distribution specification, end-2).
+pub(super) fn manifest_url(base: &Url, image: &ImageRef) -> Option<Url> {
+    base.join(&format!("/v2/{}/manifests/{}", image.path(), image.reference())).ok()
+}
+
+/// Where the tags of the repository of `image` are listed (end-8a, end-8b).
+pub(super) fn tags_url(base: &Url, image: &ImageRef) -> Option<Url> {
+    base.join(&format!("/v2/{}/tags/list?n=1", image.path())).ok()
+}
+
+/// The scopes of a token: those of the challenge and the right to pull from the repository,
+/// sorted and each once, as containerd asks for them (`GetTokenScopes`,
+/// core/remotes/docker/scope.go).
+pub(super) fn scopes(challenged: Option<&str>, image: &ImageRef) -> Vec<String> {
+    let mut scopes = vec![format!("repository:{}:pull", image.path())];
+    scopes.extend(challenged.unwrap_or_default().split(' ').map(str::to_owned));
+    scopes.retain(|scope| !scope.is_empty());
+    scopes.sort();
+    scopes.dedup();
+    scopes
+}
+
+/// A text from outside that can be shown: without control characters and without blanks at
+/// its ends, at most 200 characters.
+pub(super) fn clean(text: &str) -> String {
+    clean_without(text, &[])
+}
+
+/// The same without any of `secrets`, which a server may have sent back.
+fn clean_without(text: &str, secrets: &[Secret]) -> String {
+    let mut text: String = text
+        .chars()
+        .map(|character| if is_shown(character) { character } else { ' ' })
+        .collect();
+    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SECRET_MIN) {
+        text = text.replace(secret, "****");
+    }
+    text.trim().chars().take(TEXT_MAX).collect::<String>().trim_end().to_owned()
+}
+
+/// No control characters, and none that turn or hide the text around them.
+fn is_shown(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A URL as it may be shown: without user, query and fragment, which may hold credentials.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // Both fail only where a URL has no host, and then there is nothing to hide.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    clean(url.as_str())
+}
+
+/// An answer that is no success, with nothing of `secrets` in it.
+pub(super) fn answer(status: u16, headers: &HeaderMap, body: &[u8], secrets: &[Secret]) -> Answer {
+    let text = String::from_utf8_lossy(body);
+    let errors = errors(&text, secrets);
+    let rest = clean_without(&text, secrets);
+    Answer {
+        status,
+        body: if errors.is_empty() && !rest.is_empty() { Some(rest) } else { None },
+        errors,
+        retry_after: header(headers, RETRY_AFTER.as_str()).and_then(|value| value.parse().ok()),
+        correlation: CORRELATION
+            .iter()
+            .find_map(|name| header(headers, name))
+            .map(|id| clean_without(&id, secrets)),
+    }
+}
+
+/// A header's value as text.
+pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+}
+
+/// The errors of a body: those of a registry (OCI distribution specification, "Error codes"),
+/// or the one of a token service (RFC 6749, 5.2).
+fn errors(body: &str, secrets: &[Secret]) -> Vec<RegistryError> {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(default)]
+        errors: Vec<serde_json::Value>,
+        error: Option<String>,
+        error_description: Option<String>,
+    }
+    let Ok(body) = serde_json::from_str::<Body>(body) else { return Vec::new() };
+    let of_registry = body.errors.iter().filter_map(|error| {
+        let text = |key| error.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let error = RegistryError {
+            code: clean_without(text("code"), secrets),
+            message: clean_without(text("message"), secrets),
+        };
+        (!error.code.is_empty() || !error.message.is_empty()).then_some(error)
+    });
+    let of_token_service = body.error.map(|code| RegistryError {
+        code: clean_without(&code, secrets),
+        message: clean_without(&body.error_description.unwrap_or_default(), secrets),
+    });
+    of_registry.chain(of_token_service).take(ERRORS_MAX).collect()
+}
+
+/// Which answers of a token service hold a token where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    /// The answer to a POST: `access_token` only (auth/fetch.go, `FetchTokenWithOAuth`).
+    Password,
+    /// The answer to a GET: `access_token`, else `token` (auth/fetch.go, `FetchToken`).
+    Get,
+}
+
+/// The token of an answer, or in a few words why there is none. These words repeat nothing of
+/// the answer.
+pub(super) fn token(body: &[u8], grant: Grant) -> Result<Secret, &'static str> {
+    #[derive(Deserialize)]
+    struct Body {
+        token: Option<String>,
+        access_token: Option<String>,
+    }
+    let body: Body = serde_json::from_slice(body)
+        .map_err(|_| "the answer is no JSON object of the token specification")?;
+    let filled = |token: Option<String>| token.filter(|token| !token.is_empty());
+    let (token, missing) = match grant {
+        Grant::Password => (filled(body.access_token), "the answer has no access_token"),
+        Grant::Get => {
+            (filled(body.access_token).or_else(|| filled(body.token)), "the answer has no token")
+        }
+    };
+    token.map(Secret::new).ok_or(missing)
+}
+
+/// Whether a list of tags names any; `None` where it is no such list.
+pub(super) fn has_tags(body: &[u8]) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Body {
+        tags: Option<Vec<String>>,
+    }
+    let body: Body = serde_json::from_slice(body).ok()?;
+    Some(body.tags.is_some_and(|tags| !tags.is_empty()))
+}
+
+#[cfg(test)]
+mod tests;

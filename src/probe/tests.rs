@@ -1,0 +1,130 @@
+//! The probe against servers of ours on the loopback interface. Nothing sleeps: a test ends
+//! when its probe does, and no probe has more than a second where it must wait.
+
+mod credentials;
+mod network;
+mod safety;
+mod server;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::access::{Access, Credential, Provenance};
+use crate::evidence::{Attempt, End, Evidence, StepName};
+use crate::image::ImageRef;
+use crate::secret::Secret;
+
+use super::dns::Names;
+use super::{Prober, Settings};
+use server::{Authority, Request, Response, Server, Zone};
+
+const PASSWORD: &str = "canary-5c8e+/%\"pass";
+const MANIFEST: &str = "/v2/shop/api/manifests/1";
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// One authority, one resolver, and what the operator has set.
+struct World {
+    authority: Authority,
+    zone: Zone,
+    settings: Settings,
+    timeout: Duration,
+}
+
+impl World {
+    /// A resolver that knows `registry.shop.test`, `auth.shop.test` and `elsewhere.test`, all on
+    /// this machine, which may be asked.
+    async fn new() -> Self {
+        let authority = Authority::new("Test Authority");
+        let zone = Zone::serve().await;
+        for name in ["registry.shop.test", "auth.shop.test", "elsewhere.test"] {
+            zone.has(name, &["127.0.0.1"]);
+        }
+        let settings = Settings {
+            ca_bundle_pem: vec![authority.pem()],
+            allow_loopback: true,
+            ..Settings::default()
+        };
+        Self { authority, zone, settings, timeout: Duration::from_secs(10) }
+    }
+
+    /// A server behind a good certificate for `name`.
+    async fn serve(
+        &self,
+        name: &str,
+        answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
+    ) -> Server {
+        Server::tls(self.authority.issue(name), answer).await
+    }
+
+    async fn probe(&self, host: &str, server: &Server, access: &Access) -> Evidence {
+        self.probe_image(&format!("{host}:{}/shop/api:1", server.port()), access).await
+    }
+
+    async fn probe_image(&self, image: &str, access: &Access) -> Evidence {
+        let policy = super::addresses(&self.settings);
+        let names = Names::new(self.zone.config(), self.zone.options(), policy).unwrap();
+        let prober = Prober::with_names(self.settings.clone(), names).unwrap();
+        let image = ImageRef::parse(image).unwrap();
+        let evidence = prober.probe(&image, access, self.timeout).await;
+        assert_eq!(evidence.image, image);
+        no_canary(&evidence);
+        evidence
+    }
+}
+
+/// Nothing of any password or token is in what is kept, in no form in which it was sent.
+#[track_caller]
+fn no_canary(evidence: &Evidence) {
+    for text in [format!("{evidence:?}"), serde_json::to_string(evidence).unwrap()] {
+        for canary in ["canary", "Y2FuYXJ5", "OmNhbmFye", "pjYW5hcn"] {
+            assert!(!text.contains(canary), "{canary} is in {text}");
+        }
+    }
+}
+
+fn credential(secret: &str, username: &str, password: &str) -> Credential {
+    Credential {
+        provenance: Provenance::PullSecret { secret: secret.to_owned(), key: "key".to_owned() },
+        username: username.to_owned(),
+        password: Secret::new(password.to_owned()),
+    }
+}
+
+fn access(credentials: &[Credential]) -> Access {
+    Access { credentials: credentials.to_vec(), gaps: Vec::new() }
+}
+
+fn anonymous() -> Access {
+    Access::default()
+}
+
+fn with_password() -> Access {
+    access(&[credential("regcred", "robot", PASSWORD)])
+}
+
+/// The manifest, as a registry serves it.
+fn manifest() -> Response {
+    Response::new(200).with("Content-Type", MANIFEST_TYPE).with("Docker-Content-Digest", DIGEST)
+}
+
+fn served() -> End {
+    End::Served { digest: Some(DIGEST.to_owned()) }
+}
+
+/// The status of an answer that is no success.
+#[track_caller]
+fn status(attempt: &Attempt) -> u16 {
+    match &attempt.end {
+        End::Answered { answer, .. } => answer.status,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn names(attempt: &Attempt) -> Vec<(StepName, bool)> {
+    attempt.steps.iter().map(|step| (step.name, step.passed)).collect()
+}
+
+fn loopback() -> IpAddr {
+    IpAddr::from([127, 0, 0, 1])
+}

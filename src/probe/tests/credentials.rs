@@ -1,0 +1,281 @@
+//! Which credential is tried how, and what comes of it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::evidence::{End, Repository, Role, Scheme, StepName};
+
+use super::{
+    MANIFEST, PASSWORD, Request, Response, Server, World, access, anonymous, credential, manifest,
+    names, served, status, with_password,
+};
+
+const REGISTRY: &str = "registry.shop.test";
+
+fn basic_header() -> String {
+    format!("Basic {}", STANDARD.encode(format!("robot:{PASSWORD}")))
+}
+
+fn basic_challenge() -> Response {
+    Response::new(401).with("WWW-Authenticate", "Basic realm=\"r\"")
+}
+
+/// A registry with Basic that takes one password.
+fn basic_registry(request: &Request) -> Response {
+    match request.authorization() {
+        Some(sent) if sent == basic_header() => manifest(),
+        Some(_) => Response::new(401).body(r#"{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}"#),
+        None => basic_challenge(),
+    }
+}
+
+/// A registry whose tokens come from `realm`, which serves the manifest to `good-canary`.
+fn bearer_registry(realm: String) -> impl Fn(&Request) -> Response + Send + Sync + 'static {
+    move |request| match request.authorization() {
+        Some("Bearer good-canary") => manifest(),
+        Some(_) => Response::new(401).with("WWW-Authenticate", "Bearer error=\"insufficient_scope\""),
+        None => Response::new(401)
+            .with("WWW-Authenticate", "Basic realm=\"x\"")
+            .with("Www-Authenticate", format!("bEaReR realm=\"{realm}\",service=\"the service\"")),
+    }
+}
+
+fn token(token: &str) -> Response {
+    Response::new(200).body(format!(r#"{{"token":"{token}"}}"#))
+}
+
+fn access_token(token: &str) -> Response {
+    Response::new(200).body(format!(r#"{{"access_token":"{token}"}}"#))
+}
+
+async fn bearer_world(
+    tokens: impl Fn(&Request) -> Response + Send + Sync + 'static,
+) -> (World, Server, Server) {
+    let world = World::new().await;
+    let service = world.serve("auth.shop.test", tokens).await;
+    let realm = format!("https://auth.shop.test:{}/token?keep=1", service.port());
+    let registry = world.serve(REGISTRY, bearer_registry(realm)).await;
+    (world, registry, service)
+}
+
+#[tokio::test]
+async fn an_open_registry_is_asked_once() {
+    let world = World::new().await;
+    let registry = world.serve(REGISTRY, |_| manifest()).await;
+    let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+    assert_eq!(evidence.opening.end, served());
+    let all = [StepName::Dns, StepName::Connect, StepName::Tls, StepName::Challenge];
+    assert_eq!(names(&evidence.opening), all.map(|name| (name, true)));
+    assert!(evidence.opening.steps[2].detail.contains("CN=Test Authority"), "{evidence:?}");
+    assert!(evidence.attempts.is_empty() && evidence.anonymous.is_none());
+    let seen = registry.seen();
+    assert_eq!(registry.asked(), [format!("HEAD {MANIFEST}")]);
+    assert_eq!(seen[0].authorization(), None);
+    assert!(seen[0].headers["accept"].ends_with("application/vnd.oci.image.index.v1+json, */*"));
+}
+
+#[tokio::test]
+async fn basic_credentials_are_tried_in_order() {
+    let world = World::new().await;
+    let registry = world.serve(REGISTRY, basic_registry).await;
+    let wrong = credential("old", "robot", "canary-wrong");
+    let right = credential("regcred", "robot", PASSWORD);
+    let never = credential("third", "robot", "canary-never");
+    let all = access(&[wrong.clone(), right, never]);
+    let evidence = world.probe(REGISTRY, &registry, &all).await;
+    assert_eq!(evidence.opening.end, End::Challenged { scheme: Scheme::Basic });
+    assert_eq!(evidence.attempts.len(), 2);
+    assert_eq!(status(&evidence.attempts[0]), 401);
+    let End::Answered { step, answer, hop } = &evidence.attempts[0].end else { panic!() };
+    assert_eq!((*step, hop.role), (StepName::Manifest, Role::Registry));
+    assert_eq!(answer.errors[0].code, "UNAUTHORIZED");
+    assert_eq!(evidence.attempts[1].end, served());
+    assert_eq!(names(&evidence.attempts[1]), [(StepName::Manifest, true)]);
+    assert_eq!(evidence.anonymous, None);
+
+    let evidence = world.probe(REGISTRY, &registry, &access(&[wrong])).await;
+    assert_eq!((evidence.attempts.len(), evidence.anonymous), (1, None));
+}
+
+#[tokio::test]
+async fn half_a_basic_credential_is_not_sent() {
+    let world = World::new().await;
+    let registry = world.serve(REGISTRY, basic_registry).await;
+    for half in [credential("a", "", PASSWORD), credential("b", "canary", "")] {
+        let evidence = world.probe(REGISTRY, &registry, &access(&[half])).await;
+        assert_eq!(status(&evidence.attempts[0]), 401);
+    }
+    assert!(registry.seen().iter().all(|seen| seen.authorization().is_none()));
+}
+
+#[tokio::test]
+async fn a_bearer_token_comes_by_post() {
+    let (world, registry, service) = bearer_world(|request| {
+        let is_right = request.method == "POST" && request.body.contains("username=robot");
+        if is_right { access_token("good-canary") } else { Response::new(500) }
+    })
+    .await;
+    let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+    assert_eq!(evidence.opening.end, End::Challenged { scheme: Scheme::Bearer });
+    assert_eq!(evidence.attempts[0].end, served());
+    let steps = [(StepName::Token, true), (StepName::Manifest, true)];
+    assert_eq!(names(&evidence.attempts[0]), steps);
+    assert_eq!(evidence.anonymous, None);
+    let form = &service.seen()[0].body;
+    assert_eq!(
+        *form,
+        "client_id=containerd-client&grant_type=password\
+         &password=canary-5c8e%2B%2F%25%22pass&scope=repository%3Ashop%2Fapi%3Apull\
+         &service=the+service&username=robot"
+    );
+    assert_eq!(service.asked(), ["POST /token?keep=1"]);
+}
+
+#[tokio::test]
+async fn a_bearer_token_comes_by_get_where_post_is_unknown() {
+    for refusal in [400, 401, 404, 405] {
+        let (world, registry, service) = bearer_world(move |request| {
+            let is_right = request.authorization() == Some(basic_header().as_str());
+            match request.method.as_str() {
+                "GET" if is_right => token("good-canary"),
+                _ => Response::new(refusal),
+            }
+        })
+        .await;
+        let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+        assert_eq!(evidence.attempts[0].end, served(), "{refusal}");
+        assert_eq!(
+            service.asked()[1],
+            "GET /token?keep=1&service=the+service&scope=repository%3Ashop%2Fapi%3Apull"
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_refusals_of_the_post_are_final() {
+    for refusal in [403, 429, 500] {
+        let (world, registry, service) = bearer_world(move |_| Response::new(refusal)).await;
+        let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+        assert_eq!(status(&evidence.attempts[0]), refusal);
+        let End::Answered { hop, step, .. } = &evidence.attempts[0].end else { panic!() };
+        assert_eq!((hop.role, *step), (Role::TokenService, StepName::Token));
+        assert_eq!(names(&evidence.attempts[0]), [(StepName::Token, false)]);
+        let asks = service.asked().iter().filter(|asked| asked.starts_with("POST")).count();
+        assert_eq!(asks, 1);
+        // A limit is not strained by a control.
+        assert_eq!(evidence.anonymous.is_none(), refusal == 429);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_password_is_explained_by_what_anybody_gets() {
+    let (world, registry, service) = bearer_world(|request| match request.authorization() {
+        None if request.method == "GET" => token("good-canary"),
+        _ => Response::new(401).body(r#"{"details":"incorrect username or password"}"#),
+    })
+    .await;
+    let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+    assert_eq!(status(&evidence.attempts[0]), 401);
+    let End::Answered { answer, .. } = &evidence.attempts[0].end else { panic!() };
+    assert_eq!(answer.body.as_deref(), Some(r#"{"details":"incorrect username or password"}"#));
+    assert_eq!(evidence.anonymous.as_ref().map(|control| &control.end), Some(&served()));
+    assert_eq!(service.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_token_without_rights_is_refused_by_the_registry() {
+    let (world, registry, _) = bearer_world(|_| access_token("poor-canary")).await;
+    let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+    assert_eq!(status(&evidence.attempts[0]), 401);
+    let steps = [(StepName::Token, true), (StepName::Manifest, false)];
+    assert_eq!(names(&evidence.attempts[0]), steps);
+}
+
+#[tokio::test]
+async fn without_a_credential_the_anonymous_token_is_the_pull() {
+    let (world, registry, service) = bearer_world(|_| token("good-canary")).await;
+    let evidence = world.probe(REGISTRY, &registry, &anonymous()).await;
+    assert!(evidence.attempts.is_empty());
+    let pull = evidence.anonymous.unwrap();
+    assert_eq!((pull.credential, pull.end), (None, served()));
+    assert!(service.asked()[0].starts_with("GET "));
+    assert_eq!(service.seen()[0].authorization(), None);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_token_is_an_answer() {
+    for body in ["<html>canary</html>", "{}", r#"{"token":"canary-of-get"}"#, r#"{"access_token":"canary\u0000"}"#]
+    {
+        let (world, registry, _) = bearer_world(move |_| Response::new(200).body(body)).await;
+        let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+        assert_eq!(status(&evidence.attempts[0]), 200, "{body}");
+        assert_eq!(names(&evidence.attempts[0]), [(StepName::Token, false)]);
+    }
+}
+
+#[tokio::test]
+async fn a_404_says_which_name_is_unknown() {
+    for (code, tags, repository) in [
+        ("MANIFEST_UNKNOWN", Response::new(200).body(r#"{"tags":["2"]}"#), Repository::Exists),
+        ("NAME_UNKNOWN", Response::new(404), Repository::Unknown),
+        ("NAME_UNKNOWN", Response::new(200).body(r#"{"tags":null}"#), Repository::NotTold { status: 200 }),
+        ("X", Response::new(403), Repository::NotTold { status: 403 }),
+    ] {
+        let world = World::new().await;
+        let registry = world
+            .serve(REGISTRY, move |request| match request.authorization() {
+                None => basic_challenge(),
+                Some(_) if request.path().ends_with("/tags/list") => tags.clone(),
+                Some(_) => Response::new(404)
+                    .with("x-ms-correlation-request-id", "c-1")
+                    .body(format!(r#"{{"errors":[{{"code":"{code}","message":"m"}}]}}"#)),
+            })
+            .await;
+        let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+        let End::Answered { answer, .. } = &evidence.attempts[0].end else { panic!() };
+        assert_eq!((answer.status, answer.errors[0].code.as_str()), (404, code));
+        assert_eq!(answer.correlation.as_deref(), Some("c-1"));
+        assert_eq!(evidence.repository, Some(repository));
+        assert_eq!(registry.asked().last().unwrap(), "GET /v2/shop/api/tags/list?n=1");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_without_head_is_asked_by_get() {
+    let world = World::new().await;
+    let registry = world
+        .serve(REGISTRY, |request| match request.method.as_str() {
+            "HEAD" => Response::new(405),
+            _ if request.authorization().is_none() => basic_challenge(),
+            _ => manifest(),
+        })
+        .await;
+    let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+    assert_eq!(evidence.attempts[0].end, served());
+}
+
+#[tokio::test]
+async fn a_limit_is_not_strained() {
+    let world = World::new().await;
+    let registry =
+        world.serve(REGISTRY, |_| Response::new(429).with("Retry-After", "60")).await;
+    let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+    let End::Answered { answer, step, .. } = &evidence.opening.end else { panic!() };
+    assert_eq!((answer.status, answer.retry_after, *step), (429, Some(60), StepName::Challenge));
+    assert_eq!(registry.asked().len(), 1);
+    assert!(evidence.attempts.is_empty());
+}
+
+#[tokio::test]
+async fn other_answers_and_pages_are_answers() {
+    let world = World::new().await;
+    let registry = world.serve(REGISTRY, |_| Response::new(503).body("be back soon")).await;
+    let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+    let End::Answered { answer, .. } = &evidence.opening.end else { panic!() };
+    assert_eq!((answer.status, answer.body.as_deref()), (503, Some("be back soon")));
+
+    let registry =
+        world.serve(REGISTRY, |_| Response::new(200).with("Content-Type", "text/html; x")).await;
+    let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
+    assert_eq!(status(&evidence.opening), 200);
+}

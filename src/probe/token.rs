@@ -1,0 +1,178 @@
+//! A token from a token service, as containerd asks for one (core/remotes/docker/authorizer.go,
+//! `doBearerAuth`; Docker registry token specification).
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use url::Url;
+use url::form_urlencoded;
+
+use crate::access::Credential;
+use crate::evidence::{Answer, End, Role, Step, StepName};
+use crate::secret::Secret;
+
+use super::exchange::{Line, Question, Reply, micros};
+use super::protocol::{self, Grant};
+
+/// The name under which containerd asks for a token.
+const CLIENT_ID: &str = "containerd-client";
+
+/// What a token is asked of, and for.
+pub(super) struct Service<'service> {
+    pub(super) realm: &'service Url,
+    pub(super) service: Option<&'service str>,
+    pub(super) scopes: &'service [String],
+}
+
+/// Asks for a token: with a credential by POST, and by GET where the service knows no POST;
+/// without one by GET.
+pub(super) async fn fetch(
+    line: &Line<'_>,
+    service: &Service<'_>,
+    credential: Option<&Credential>,
+) -> (Step, Result<Secret, End>) {
+    let Some(credential) = credential else {
+        let (took, said, result) = get(line, service, None, &[]).await;
+        return (step(took, &result, &said), result);
+    };
+    let secrets = secrets_of(credential);
+    let asked = line
+        .ask(Question {
+            step: StepName::Token,
+            role: Role::TokenService,
+            method: Method::POST,
+            url: service.realm,
+            authorization: None,
+            form: Some(form(service, credential)),
+        })
+        .await;
+    match asked.result {
+        // Registries without POST answer 404, Artifactory 401, ACR 400 (authorizer.go).
+        Ok(Reply { status: status @ (400 | 401 | 404 | 405), .. }) => {
+            let basic = basic(credential);
+            let (took, said, result) = get(line, service, Some(&basic), &secrets).await;
+            let said = format!("POST {status}, GET {said}");
+            (step(asked.took + took, &result, &said), result)
+        }
+        result => {
+            let (said, result) = granted(result, Grant::Password, &secrets);
+            (step(asked.took, &result, &said), result)
+        }
+    }
+}
+
+async fn get(
+    line: &Line<'_>,
+    service: &Service<'_>,
+    authorization: Option<&HeaderValue>,
+    secrets: &[Secret],
+) -> (Duration, String, Result<Secret, End>) {
+    let mut url = service.realm.clone();
+    {
+        let mut query = url.query_pairs_mut();
+        if let Some(service) = service.service.filter(|service| !service.is_empty()) {
+            query.append_pair("service", service);
+        }
+        for scope in service.scopes {
+            query.append_pair("scope", scope);
+        }
+    }
+    let asked = line
+        .ask(Question {
+            step: StepName::Token,
+            role: Role::TokenService,
+            method: Method::GET,
+            url: &url,
+            authorization,
+            form: None,
+        })
+        .await;
+    let (said, result) = granted(asked.result, Grant::Get, secrets);
+    (asked.took, said, result)
+}
+
+/// The token of an answer, and the answer in a word.
+fn granted(
+    result: Result<Reply, End>,
+    grant: Grant,
+    secrets: &[Secret],
+) -> (String, Result<Secret, End>) {
+    let reply = match result {
+        Ok(reply) => reply,
+        Err(end) => return (super::walk::in_words(&end), Err(end)),
+    };
+    let said = reply.status.to_string();
+    if !reply.is_success() {
+        let answer = protocol::answer(reply.status, &reply.headers, &reply.body, secrets);
+        return (said, Err(End::Answered { hop: reply.hop, step: StepName::Token, answer }));
+    }
+    let token = protocol::token(&reply.body, grant).and_then(|token| {
+        let can_be_sent = HeaderValue::from_str(token.expose()).is_ok();
+        if can_be_sent { Ok(token) } else { Err("the token has characters that no header takes") }
+    });
+    match token {
+        Ok(token) => (said, Ok(token)),
+        Err(problem) => {
+            // Nothing of a body that may hold a token is kept.
+            let empty = protocol::answer(reply.status, &reply.headers, &[], secrets);
+            let answer = Answer { body: Some(problem.to_owned()), ..empty };
+            let end = End::Answered { hop: reply.hop, step: StepName::Token, answer };
+            (format!("{said}, {problem}"), Err(end))
+        }
+    }
+}
+
+fn step(took: Duration, result: &Result<Secret, End>, said: &str) -> Step {
+    Step {
+        name: StepName::Token,
+        passed: result.is_ok(),
+        detail: said.to_owned(),
+        micros: micros(took),
+    }
+}
+
+/// The form of `FetchTokenWithOAuth` (core/remotes/docker/auth/fetch.go), in Go's order.
+fn form(service: &Service<'_>, credential: &Credential) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("client_id", CLIENT_ID);
+    form.append_pair("grant_type", "password");
+    form.append_pair("password", credential.password.expose());
+    form.append_pair("scope", &service.scopes.join(" "));
+    form.append_pair("service", service.service.unwrap_or_default());
+    form.append_pair("username", &credential.username);
+    form.finish()
+}
+
+/// `Authorization: Basic …` (RFC 7617).
+pub(super) fn basic(credential: &Credential) -> HeaderValue {
+    sensitive(&format!("Basic {}", encoded(credential)))
+}
+
+/// `Authorization: Bearer …` (RFC 6750).
+pub(super) fn bearer(token: &Secret) -> HeaderValue {
+    sensitive(&format!("Bearer {}", token.expose()))
+}
+
+/// A header's value that no log shows. What no header takes, which cannot come here, is sent
+/// as an empty one.
+fn sensitive(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+fn encoded(credential: &Credential) -> String {
+    STANDARD.encode(format!("{}:{}", credential.username, credential.password.expose()))
+}
+
+/// The password in each form in which it is sent, so that an answer that repeats it is not
+/// kept as it is.
+pub(super) fn secrets_of(credential: &Credential) -> Vec<Secret> {
+    let password = credential.password.expose();
+    let in_form: String = form_urlencoded::byte_serialize(password.as_bytes()).collect();
+    let in_json = serde_json::Value::from(password).to_string().trim_matches('"').to_owned();
+    [password.to_owned(), in_form, in_json, encoded(credential)].map(Secret::new).into()
+}

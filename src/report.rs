@@ -1,0 +1,304 @@
+//! Report: what is to be written down, from what was there before and what was found now.
+//!
+//! Pure: the clock and the previous status are arguments. The status says no more than was
+//! seen: what was not probed is Unknown, and a time is kept for as long as what it belongs
+//! to does not change.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use jiff::Timestamp;
+
+use crate::api::{ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus};
+use crate::diagnose::{Diagnosis, Finding, Verdict, catalogue::Code};
+use crate::evidence::Evidence;
+use crate::target::Target;
+
+mod announcements;
+mod conditions;
+mod findings;
+mod probes;
+mod size;
+
+pub use announcements::{About, Announcement, EventKind, lasting};
+pub use probes::steps_line;
+
+/// What was found for one target.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The target.
+    pub target: Target,
+    /// What it means.
+    pub diagnosis: Diagnosis,
+    /// What was seen; `None` where no registry was asked.
+    pub evidence: Option<Evidence>,
+}
+
+/// Why there is nothing to report about images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// The check is suspended.
+    Suspended,
+    /// No pod fails and no image is listed.
+    NoTargets,
+    /// No pod fails any more, and those that did have started.
+    Recovered,
+    /// The first probe is under way.
+    Progressing,
+}
+
+/// What a check has to say now.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'news> {
+    /// Each target's outcome.
+    Outcomes(&'news [Outcome]),
+    /// There is none, and why.
+    Idle(Idle),
+}
+
+/// The times that a report carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Now.
+    pub now: Timestamp,
+    /// When the registry was asked; `None` where it was not, so that the previous time stays.
+    pub probed: Option<Timestamp>,
+    /// When it will be asked again.
+    pub next_probe: Option<Timestamp>,
+}
+
+/// What to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The status as it should be.
+    pub status: RegistryCheckStatus,
+    /// Events to write before the status is.
+    pub announcements: Vec<Announcement>,
+}
+
+/// What Ready says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ready {
+    status: ConditionStatus,
+    reason: String,
+    message: String,
+}
+
+/// Says what to write about `check`.
+pub fn report(check: &RegistryCheck, news: News<'_>, times: Times) -> Report {
+    let previous = check.status.clone().unwrap_or_default();
+    let times = Times {
+        now: to_milliseconds(times.now),
+        probed: times.probed.map(to_milliseconds),
+        next_probe: times.next_probe.map(to_milliseconds),
+    };
+    let uid = check.metadata.uid.as_deref().unwrap_or_default();
+    let outcomes = match news {
+        News::Outcomes(outcomes) => outcomes,
+        News::Idle(_) => &[],
+    };
+    let findings = findings::merge(uid, outcomes, &previous, times.now);
+    let ready = match news {
+        News::Outcomes(outcomes) => ready(&check.spec.registry, outcomes, &findings),
+        News::Idle(idle) => idle_ready(idle, &previous),
+    };
+    let mut status = RegistryCheckStatus {
+        observed_generation: check.metadata.generation,
+        conditions: conditions::conditions(check, &ready, outcomes, &previous, times.now),
+        affected_pods: affected(outcomes),
+        probes: probes::rows(outcomes),
+        findings,
+        last_probe_time: times.probed.or(previous.last_probe_time),
+        next_probe_time: times.next_probe,
+        last_handled_reconcile_at: check.requested_at().map(str::to_owned),
+    };
+    let announcements = announcements::announcements(check, &previous, &status, outcomes, news);
+    size::fit(&mut status);
+    Report { status, announcements }
+}
+
+/// Nobody reads nanoseconds.
+fn to_milliseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
+/// Whether writing `next` over `previous` would tell anybody anything: everything counts
+/// but times and what a probe measures anew each time.
+pub fn says_something_new(previous: &RegistryCheckStatus, next: &RegistryCheckStatus) -> bool {
+    let timeless = |status: &RegistryCheckStatus| {
+        let mut status = status.clone();
+        status.last_probe_time = None;
+        status.next_probe_time = None;
+        status.probes.clear();
+        for finding in &mut status.findings {
+            finding.last_seen = finding.first_seen;
+        }
+        status
+    };
+    timeless(previous) != timeless(next)
+}
+
+impl RegistryCheck {
+    /// The value of the annotation that asks for a probe.
+    pub fn requested_at(&self) -> Option<&str> {
+        let annotations = self.metadata.annotations.as_ref()?;
+        annotations.get(crate::api::REQUESTED_AT).map(String::as_str)
+    }
+}
+
+fn affected(outcomes: &[Outcome]) -> i64 {
+    let mut uids: Vec<&str> = outcomes
+        .iter()
+        .filter(|outcome| outcome.stops())
+        .flat_map(|outcome| outcome.target.pods.iter().map(|pod| pod.uid.as_str()))
+        .collect();
+    uids.sort_unstable();
+    uids.dedup();
+    i64::try_from(uids.len()).unwrap_or(i64::MAX)
+}
+
+impl Outcome {
+    /// Whether pods of this target are held up, as far as is known.
+    fn stops(&self) -> bool {
+        match self.diagnosis.verdict {
+            Verdict::Pullable => false,
+            Verdict::NotPullable | Verdict::Undecided => true,
+        }
+    }
+
+    fn cause(&self) -> Option<&Finding> {
+        self.diagnosis.findings.first()
+    }
+
+    /// Whether `finding` is what stops this target.
+    fn is_caused_by(&self, finding: &FindingStatus) -> bool {
+        self.cause().is_some_and(|cause| {
+            cause.code.as_str() == finding.code
+                && cause.credential == finding.credential
+                && cause.hop == finding.hop
+        })
+    }
+}
+
+fn ready(registry: &str, outcomes: &[Outcome], findings: &[FindingStatus]) -> Ready {
+    let stopped: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.stops()).collect();
+    if stopped.is_empty() {
+        let message = match outcomes {
+            [only] => format!("{} can be pulled.", only.target.image),
+            several => format!("All {} images of {registry} can be pulled.", several.len()),
+        };
+        return Ready {
+            status: ConditionStatus::True,
+            reason: Code::Pullable.to_string(),
+            message,
+        };
+    }
+    let Some(cause) = findings.first() else {
+        return Ready {
+            status: ConditionStatus::Unknown,
+            reason: Code::Inconclusive.to_string(),
+            message: "Nothing was found out.".to_owned(),
+        };
+    };
+    let fails_for_certain = stopped.iter().any(|outcome| {
+        outcome.diagnosis.verdict == Verdict::NotPullable || !outcome.target.pods.is_empty()
+    });
+    let (by_cause, otherwise): (Vec<&Outcome>, Vec<&Outcome>) =
+        stopped.into_iter().partition(|outcome| outcome.is_caused_by(cause));
+    let mut message = format!("{}: {}", who_is_stopped(&by_cause), lower_first(&cause.message));
+    if !otherwise.is_empty() {
+        message = format!("{message} For other reasons, {}.", who_is_stopped(&otherwise));
+    }
+    Ready {
+        status: if fails_for_certain { ConditionStatus::False } else { ConditionStatus::Unknown },
+        reason: cause.code.clone(),
+        message,
+    }
+}
+
+/// `37 pods of 4 workloads cannot pull 2 images`.
+fn who_is_stopped(stopped: &[&Outcome]) -> String {
+    let mut images: Vec<&str> =
+        stopped.iter().map(|outcome| outcome.target.image.as_str()).collect();
+    images.sort_unstable();
+    images.dedup();
+    let what = match images.as_slice() {
+        [image] => (*image).to_owned(),
+        several => format!("{} images", several.len()),
+    };
+    let mut pods: Vec<_> = stopped.iter().flat_map(|outcome| &outcome.target.pods).collect();
+    pods.sort_unstable();
+    pods.dedup();
+    let mut workloads: Vec<&str> = pods.iter().map(|pod| pod.workload.as_str()).collect();
+    workloads.sort_unstable();
+    workloads.dedup();
+    match (pods.len(), workloads.len()) {
+        (0, _) => format!("{what} cannot be pulled"),
+        (1, _) => format!("1 pod cannot pull {what}"),
+        (n_pods, 1) => format!("{n_pods} pods of 1 workload cannot pull {what}"),
+        (n_pods, n_workloads) => {
+            format!("{n_pods} pods of {n_workloads} workloads cannot pull {what}")
+        }
+    }
+}
+
+fn idle_ready(idle: Idle, previous: &RegistryCheckStatus) -> Ready {
+    let unknown = |reason: &str, message: &str| Ready {
+        status: ConditionStatus::Unknown,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    };
+    match idle {
+        Idle::Suspended => {
+            unknown("Suspended", "Suspended: nothing is probed while spec.suspend is true.")
+        }
+        Idle::NoTargets => unknown(
+            "NoTargets",
+            "No pod fails and spec.images lists nothing: there is nothing to check.",
+        ),
+        Idle::Progressing => unknown("Progressing", "The first probe is under way."),
+        Idle::Recovered => {
+            let images: Vec<&str> = previous
+                .findings
+                .iter()
+                .flat_map(|finding| finding.images.iter().map(String::as_str))
+                .collect();
+            let message = match images.as_slice() {
+                [] => "The pods that could not pull have started.".to_owned(),
+                [image, ..] => format!("The pods that could not pull have started, with {image}."),
+            };
+            Ready { status: ConditionStatus::True, reason: Code::Pullable.to_string(), message }
+        }
+    }
+}
+
+/// A message with a capital, as a sentence.
+fn sentence(clause: &str) -> String {
+    let mut characters = clause.chars();
+    let first = characters.next();
+    // A clause that begins with a name, such as a host, keeps it as it is.
+    let first_word = clause.split(' ').next().unwrap_or_default();
+    let is_name = first_word.contains(['.', ':', '/', '-']);
+    let mut sentence = match first {
+        Some(first) if !is_name => first.to_uppercase().collect::<String>() + characters.as_str(),
+        Some(_) | None => clause.to_owned(),
+    };
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// The inverse, for use after a colon.
+fn lower_first(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    let second_is_upper = sentence.chars().nth(1).is_some_and(char::is_uppercase);
+    match characters.next() {
+        Some(first) if !second_is_upper => {
+            first.to_lowercase().collect::<String>() + characters.as_str()
+        }
+        Some(_) | None => sentence.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

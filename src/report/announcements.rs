@@ -1,0 +1,226 @@
+//! Announcements: the Events that a change is worth.
+//!
+//! Each has a name that is computed from what was written before the change. Whoever
+//! computes it again, after a crash between the Event and the status, gets the same name,
+//! and the API server refuses the second.
+
+use jiff::Timestamp;
+
+use crate::api::{Condition, ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus};
+use crate::diagnose::catalogue::Code;
+use crate::target::PodRef;
+
+use super::findings::hash;
+use super::{Idle, News, Outcome, sentence};
+
+/// The longest note of an Event (events.k8s.io/v1), in bytes.
+const MOST_NOTE_BYTES: usize = 1_024;
+
+/// An Event to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The object that it is about.
+    pub about: About,
+    /// Normal or Warning.
+    pub kind: EventKind,
+    /// The finding's code.
+    pub reason: String,
+    /// What is wrong and what to do.
+    pub note: String,
+    /// The Event's name.
+    pub name: String,
+    /// The occurrence that it is about; at most a few pods are told of one.
+    pub episode: String,
+    /// Since when it lasts.
+    pub since: Timestamp,
+}
+
+/// The object that an Event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The RegistryCheck.
+    Check,
+    /// A pod of its namespace.
+    Pod(PodRef),
+}
+
+/// The type of an Event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Nothing is wrong.
+    Normal,
+    /// Something is wrong.
+    Warning,
+}
+
+/// The Events that the step from `previous` to `next` is worth: one on the check where
+/// Ready's status or reason changed, and one on each pod that has not been told yet.
+pub(super) fn announcements(
+    check: &RegistryCheck,
+    previous: &RegistryCheckStatus,
+    next: &RegistryCheckStatus,
+    outcomes: &[Outcome],
+    news: News<'_>,
+) -> Vec<Announcement> {
+    let Some(ready) = ready(next) else { return Vec::new() };
+    let before = ready_of(previous);
+    match ready.status {
+        ConditionStatus::False => {
+            let mut announcements = Vec::new();
+            if before != Some((ConditionStatus::False, ready.reason.as_str())) {
+                announcements.extend(failure_of_check(check, next, ready));
+            }
+            announcements.extend(failures_of_pods(next, outcomes));
+            announcements
+        }
+        ConditionStatus::True if matches!(before, Some((ConditionStatus::False, _))) => {
+            recovery(check, previous, ready, outcomes, news)
+        }
+        ConditionStatus::True | ConditionStatus::Unknown => Vec::new(),
+    }
+}
+
+fn ready(status: &RegistryCheckStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|condition| condition.kind == "Ready")
+}
+
+fn ready_of(status: &RegistryCheckStatus) -> Option<(ConditionStatus, &str)> {
+    ready(status).map(|ready| (ready.status, ready.reason.as_str()))
+}
+
+/// The Event that says what is wrong now, so that it can be said again while it lasts.
+pub fn lasting(check: &RegistryCheck, status: &RegistryCheckStatus) -> Option<Announcement> {
+    let ready = ready(status).filter(|ready| ready.status == ConditionStatus::False)?;
+    failure_of_check(check, status, ready)
+}
+
+fn failure_of_check(
+    check: &RegistryCheck,
+    next: &RegistryCheckStatus,
+    ready: &Condition,
+) -> Option<Announcement> {
+    let cause = next.findings.first()?;
+    Some(Announcement {
+        about: About::Check,
+        kind: EventKind::Warning,
+        reason: ready.reason.clone(),
+        note: note(&sentence(&ready.message), &cause.remedy),
+        name: name(check_name(check), &[check_uid(check), &ready.reason, &cause.episode]),
+        episode: cause.episode.clone(),
+        since: cause.first_seen,
+    })
+}
+
+fn failures_of_pods<'next>(
+    next: &'next RegistryCheckStatus,
+    outcomes: &'next [Outcome],
+) -> impl Iterator<Item = Announcement> + use<'next> {
+    outcomes.iter().filter(|outcome| outcome.stops()).flat_map(move |outcome| {
+        let finding = next.findings.iter().find(|finding| outcome.is_caused_by(finding));
+        let told = outcome.cause().zip(finding);
+        outcome.target.pods.iter().filter_map(move |pod| {
+            let (cause, finding) = told?;
+            Some(of_pod(pod, finding, &sentence(&cause.message), &cause.remedy))
+        })
+    })
+}
+
+fn of_pod(pod: &PodRef, finding: &FindingStatus, message: &str, remedy: &str) -> Announcement {
+    Announcement {
+        about: About::Pod(pod.clone()),
+        kind: EventKind::Warning,
+        reason: finding.code.clone(),
+        note: note(message, remedy),
+        name: name(&pod.name, &[&pod.uid, &finding.code, &finding.episode]),
+        episode: finding.episode.clone(),
+        since: finding.first_seen,
+    }
+}
+
+/// The recovery of a check, and of the pods that wait for the kubelet's next attempt.
+fn recovery(
+    check: &RegistryCheck,
+    previous: &RegistryCheckStatus,
+    ready: &Condition,
+    outcomes: &[Outcome],
+    news: News<'_>,
+) -> Vec<Announcement> {
+    let since = ready.last_transition_time;
+    let moment = moment(previous);
+    let pullable = Code::Pullable.as_str();
+    let note = match news {
+        News::Idle(Idle::Recovered) => ready.message.clone(),
+        News::Outcomes(_) | News::Idle(Idle::Suspended | Idle::NoTargets | Idle::Progressing) => {
+            format!("{} A kubelet that still waits tries again within 5 minutes.", ready.message)
+        }
+    };
+    let announce = |about: About, object: &str, uid: &str| Announcement {
+        about,
+        kind: EventKind::Normal,
+        reason: pullable.to_owned(),
+        note: note.clone(),
+        name: name(object, &[uid, pullable, &moment]),
+        episode: moment.clone(),
+        since,
+    };
+    let mut announcements = vec![announce(About::Check, check_name(check), check_uid(check))];
+    let waiting = outcomes.iter().flat_map(|outcome| &outcome.target.pods);
+    announcements.extend(waiting.map(|pod| announce(About::Pod(pod.clone()), &pod.name, &pod.uid)));
+    announcements
+}
+
+fn check_name(check: &RegistryCheck) -> &str {
+    check.metadata.name.as_deref().unwrap_or_default()
+}
+
+fn check_uid(check: &RegistryCheck) -> &str {
+    check.metadata.uid.as_deref().unwrap_or_default()
+}
+
+/// What tells one transition from the next: the last thing that was written before it.
+fn moment(previous: &RegistryCheckStatus) -> String {
+    previous.last_probe_time.map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// `<object>.<hash>`, as the names of Events are; at most 253 bytes.
+fn name(object: &str, parts: &[&str]) -> String {
+    let object = &object[..object.len().min(230)];
+    format!("{}.{}", object.trim_end_matches(['.', '-']), &hash(parts)[..16])
+}
+
+/// Message and remedy, cut between sentences where they are too long together.
+fn note(message: &str, remedy: &str) -> String {
+    let mut note = String::new();
+    for sentence in sentences(message).chain(sentences(remedy)) {
+        if note.len() + 1 + sentence.len() > MOST_NOTE_BYTES {
+            break;
+        }
+        if !note.is_empty() {
+            note.push(' ');
+        }
+        note.push_str(sentence);
+    }
+    if note.is_empty() {
+        note = message.chars().take(MOST_NOTE_BYTES / 4).collect();
+    }
+    note
+}
+
+/// The sentences of a text: they end with a full stop before a capital.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest
+            .match_indices(". ")
+            .find(|(at, _)| rest[at + 2..].chars().next().is_some_and(char::is_uppercase));
+        let (sentence, remaining) = match end {
+            Some((at, _)) => (&rest[..=at], &rest[at + 2..]),
+            None => (rest, ""),
+        };
+        rest = remaining;
+        Some(sentence)
+    })
+}

@@ -1,0 +1,142 @@
+//! One finding for one cause: the findings of all targets, merged and given their times.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::api::{FindingStatus, RegistryCheckStatus, Severity};
+use crate::diagnose::{Finding, catalogue::Code};
+use crate::target::PodRef;
+
+use super::{Outcome, sentence};
+
+/// How many findings a status holds.
+const MOST_FINDINGS: usize = 20;
+/// How many names of images and pods a finding holds.
+const MOST_NAMES: usize = 5;
+
+/// A finding while it is gathered from the targets.
+struct Gathered<'outcome> {
+    finding: &'outcome Finding,
+    images: Vec<&'outcome str>,
+    pods: Vec<&'outcome PodRef>,
+}
+
+/// Merges what the targets have in common. Two findings are one if code, credential and
+/// host are equal; what lasts keeps its first time and its episode. What becomes the cause
+/// begins a new episode, also where it stood further down before, for Ready changes then.
+pub(super) fn merge(
+    uid: &str,
+    outcomes: &[Outcome],
+    previous: &RegistryCheckStatus,
+    now: Timestamp,
+) -> Vec<FindingStatus> {
+    let mut gathered: Vec<Gathered<'_>> = Vec::new();
+    for outcome in outcomes {
+        for finding in &outcome.diagnosis.findings {
+            let same = |other: &&mut Gathered<'_>| identity(other.finding) == identity(finding);
+            let image = outcome.target.image.as_str();
+            match gathered.iter_mut().find(same) {
+                Some(other) => {
+                    other.images.push(image);
+                    other.pods.extend(&outcome.target.pods);
+                }
+                None => gathered.push(Gathered {
+                    finding,
+                    images: vec![image],
+                    pods: outcome.target.pods.iter().collect(),
+                }),
+            }
+        }
+    }
+    for group in &mut gathered {
+        group.images.sort_unstable();
+        group.images.dedup();
+        group.pods.sort_unstable();
+        group.pods.dedup();
+    }
+    gathered.sort_by_key(|group| {
+        let Finding { code, severity, confidence, .. } = group.finding;
+        let pullable = *code == Code::Pullable;
+        (*severity, pullable, group.pods.is_empty(), *confidence, code.row().stage)
+    });
+    let gathered_first = gathered.first();
+    let gathered = gathered.iter().take(MOST_FINDINGS);
+    let mut findings: Vec<FindingStatus> =
+        gathered.map(|group| status(uid, group, previous, now)).collect();
+    if let (Some(cause), Some(group)) = (findings.first_mut(), gathered_first) {
+        let lasts = previous.findings.first().is_some_and(|before| is_same(before, group.finding));
+        if !lasts {
+            cause.episode = episode(uid, group.finding, previous);
+        }
+    }
+    findings
+}
+
+fn identity(finding: &Finding) -> (Code, Option<&str>, Option<&str>, bool) {
+    let stops = finding.severity == Severity::Error;
+    (finding.code, finding.credential.as_deref(), finding.hop.as_deref(), stops)
+}
+
+fn is_same(before: &FindingStatus, finding: &Finding) -> bool {
+    before.code == finding.code.as_str()
+        && before.credential == finding.credential
+        && before.hop == finding.hop
+        && before.severity == finding.severity
+}
+
+fn status(
+    uid: &str,
+    group: &Gathered<'_>,
+    previous: &RegistryCheckStatus,
+    now: Timestamp,
+) -> FindingStatus {
+    let finding = group.finding;
+    let before = previous.findings.iter().find(|before| is_same(before, finding));
+    let others = group.images.len() - 1;
+    let message = match others {
+        0 => finding.message.clone(),
+        1 => format!("{} (and the same for 1 other image)", finding.message),
+        _ => format!("{} (and the same for {others} other images)", finding.message),
+    };
+    FindingStatus {
+        code: finding.code.to_string(),
+        severity: finding.severity,
+        confidence: finding.confidence,
+        owner: finding.owner,
+        message: sentence(&message),
+        remedy: finding.remedy.clone(),
+        credential: finding.credential.clone(),
+        hop: finding.hop.clone(),
+        images: group.images.iter().take(MOST_NAMES).map(|&image| image.to_owned()).collect(),
+        total_images: count(group.images.len()),
+        pods: group.pods.iter().take(MOST_NAMES).map(|pod| pod.name.clone()).collect(),
+        total_pods: count(group.pods.len()),
+        first_seen: before.map_or(now, |before| before.first_seen),
+        last_seen: now,
+        episode: before
+            .map_or_else(|| episode(uid, finding, previous), |before| before.episode.clone()),
+    }
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// Names a new occurrence by what was written before it: whoever computes it again from the
+/// same status, after a crash say, finds the same name.
+fn episode(uid: &str, finding: &Finding, previous: &RegistryCheckStatus) -> String {
+    let since = previous.last_probe_time.map(|time| time.to_string()).unwrap_or_default();
+    let credential = finding.credential.as_deref().unwrap_or_default();
+    let hop = finding.hop.as_deref().unwrap_or_default();
+    hash(&[uid, finding.code.as_str(), credential, hop, &since])[..8].to_owned()
+}
+
+/// A hash of several texts, in hexadecimal; no two lists of texts read alike.
+pub(super) fn hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

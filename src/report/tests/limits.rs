@@ -1,0 +1,124 @@
+//! How large a status and an Event may be, and what is cut.
+
+use super::*;
+
+fn bytes(status: &RegistryCheckStatus) -> usize {
+    serde_json::to_vec(status).unwrap().len()
+}
+
+/// 50 images with long names, each with a cause of its own, for 5,000 pods.
+fn storm() -> Vec<Outcome> {
+    let all = pods(5_000);
+    (0..50)
+        .map(|n| {
+            let image = format!("r.test/{}:{n}", "long/".repeat(48));
+            let mut outcome = outcome(&image, 0, Code::CredentialRejected);
+            let finding = &mut outcome.diagnosis.findings[0];
+            finding.credential = Some(format!("secret {} (key r.test)", "s".repeat(200 + n)));
+            finding.message = format!("r.test refuses {image}: {}", "no ".repeat(100));
+            finding.remedy = format!("Mend {n}: {}.", "kubectl ".repeat(100));
+            outcome.target.pods = all[n * 100..(n + 1) * 100].to_vec();
+            outcome
+        })
+        .collect()
+}
+
+#[test]
+fn a_storm_fits_into_32_kib_and_keeps_the_first_remedy() {
+    let outcomes = storm();
+    let status = probed(None, &outcomes, 0).status;
+    assert!(bytes(&status) <= 32 * 1024, "{} bytes", bytes(&status));
+    assert_eq!(status.affected_pods, 5_000);
+    assert_eq!(status.findings[0].remedy, outcomes[0].diagnosis.findings[0].remedy);
+    let message = &condition(&status, "Ready").message;
+    let cause = &outcomes[0].diagnosis.findings[0].message;
+    assert!(message.starts_with("100 pods of 4 workloads cannot pull r.test/long/"), "{message}");
+    assert!(message.contains(cause), "{message}");
+    assert!(message.ends_with("4900 pods of 4 workloads cannot pull 49 images."), "{message}");
+}
+
+#[test]
+fn a_storm_of_one_cause_keeps_its_numbers() {
+    let mut outcomes = storm();
+    let one = outcomes[0].diagnosis.clone();
+    for outcome in &mut outcomes {
+        outcome.diagnosis = one.clone();
+    }
+    let status = probed(None, &outcomes, 0).status;
+    let [finding] = status.findings.as_slice() else { panic!("{:?}", status.findings) };
+    assert_eq!((finding.total_images, finding.total_pods), (50, 5_000));
+    assert_eq!((finding.images.len(), finding.pods.len()), (5, 5));
+    assert!(finding.message.ends_with("(and the same for 49 other images)."));
+}
+
+#[test]
+fn probes_are_cut_before_names_and_names_before_findings() {
+    let probe = crate::api::ProbeStatus {
+        image: String::new(),
+        credential: String::new(),
+        vantage: "Pod".to_owned(),
+        outcome: String::new(),
+        steps: "x".repeat(1_000),
+        correlation_id: None,
+    };
+    let full = |remedy: usize| {
+        let outcomes: Vec<_> = storm()
+            .into_iter()
+            .map(|mut outcome| {
+                outcome.diagnosis.findings[0].remedy = "r".repeat(remedy);
+                "no".clone_into(&mut outcome.diagnosis.findings[0].message);
+                outcome
+            })
+            .collect();
+        let mut status = probed(None, &outcomes, 0).status;
+        status.probes = vec![probe.clone(); 5];
+        size::fit(&mut status);
+        let names = status.findings.iter().filter(|finding| !finding.pods.is_empty()).count();
+        (status.probes.len(), names, status.findings.len())
+    };
+    assert_eq!(full(100), (5, 20, 20));
+    let (probes, names, findings) = full(650);
+    assert!((1..5).contains(&probes) && (names, findings) == (20, 20), "{probes} {names}");
+    let (probes, names, findings) = full(900);
+    assert!(probes == 0 && (1..20).contains(&names) && findings == 20, "{names} {findings}");
+    let (_, names, findings) = full(5_000);
+    assert!(names == 0 && (1..20).contains(&findings), "{names} {findings}");
+}
+
+/// The note of the Event about this message and remedy.
+#[track_caller]
+fn check_note(message: &str, remedy: &str, expected: &str) {
+    let mut outcomes = vec![outcome("r.test/a", 0, Code::TagNotFound)];
+    message.clone_into(&mut outcomes[0].diagnosis.findings[0].message);
+    remedy.clone_into(&mut outcomes[0].diagnosis.findings[0].remedy);
+    let report = probed(None, &outcomes, 0);
+    let note = &report.announcements[0].note;
+    assert!(note.len() <= 1_024, "{} bytes", note.len());
+    assert_eq!(note, expected);
+}
+
+#[test]
+fn a_note_is_the_message_and_the_remedy() {
+    check_note("no", "Mend it.", "r.test/a cannot be pulled: no. Mend it.");
+}
+
+#[test]
+fn a_note_is_cut_between_sentences() {
+    let command = format!("Do this: kubectl {}.", "x".repeat(500));
+    let remedy = format!("{command} Or that: kubectl {}. And then.", "y".repeat(500));
+    check_note("no", &remedy, &format!("r.test/a cannot be pulled: no. {command}"));
+}
+
+#[test]
+fn a_command_with_stops_in_it_is_no_end_of_a_sentence() {
+    let command = format!("Do: kubectl -f a.yaml . && echo {}", "ä".repeat(500));
+    check_note("no", &command, "r.test/a cannot be pulled: no.");
+}
+
+#[test]
+fn a_message_that_is_too_long_for_a_note_is_cut() {
+    let message = "ä".repeat(2_000);
+    let begin = "r.test/a cannot be pulled: ";
+    let kept = "ä".repeat(256 - begin.len());
+    check_note(&message, "Mend it.", &format!("{begin}{kept}"));
+}

@@ -1,0 +1,146 @@
+//! Resolve: the pull secrets that a target names, read by name from the cluster, and the
+//! credentials in them.
+//!
+//! A secret that is missing or may not be read is a fact ([`Gap`]); an API server that does
+//! not answer is an error. Secrets are only ever fetched by name, never listed or watched.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Secret as KubernetesSecret, ServiceAccount};
+use kube::{Api, Client};
+use thiserror::Error;
+
+use crate::access::{Access, Gap};
+use crate::image::ImageRef;
+use crate::target::SecretSource;
+
+pub mod keyring;
+
+use keyring::PullSecret;
+
+/// The API server could not be asked.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Reading a secret failed.
+    #[error("cannot read secret {namespace}/{name}")]
+    ReadSecret {
+        /// The namespace.
+        namespace: String,
+        /// The secret.
+        name: String,
+        /// What went wrong.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Reading a service account failed.
+    #[error("cannot read service account {namespace}/{name}")]
+    ReadServiceAccount {
+        /// The namespace.
+        namespace: String,
+        /// The account.
+        name: String,
+        /// What went wrong.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+/// Pull secrets as they were found.
+#[derive(Clone, Debug, Default)]
+pub struct Fetched {
+    secrets: Vec<PullSecret>,
+    gaps: Vec<Gap>,
+    /// The versions of all that was read: equal versions are equal secrets.
+    pub versions: Versions,
+}
+
+/// The resource version of each object that was asked for, by kind and name; `None` where
+/// it is missing or may not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Versions(BTreeMap<(&'static str, String), Option<String>>);
+
+impl Fetched {
+    /// The credentials for `image`, in the kubelet's order.
+    pub fn access(&self, image: &ImageRef) -> Access {
+        let Access { credentials, gaps } = keyring::lookup(&self.secrets, image);
+        Access { credentials, gaps: self.gaps.iter().cloned().chain(gaps).collect() }
+    }
+}
+
+/// Reads the pull secrets that `source` names in `namespace`.
+///
+/// # Errors
+///
+/// Where the API server does not answer, or answers with anything but the object, 404 or 403.
+pub async fn fetch(
+    client: &Client,
+    namespace: &str,
+    source: &SecretSource,
+) -> Result<Fetched, Error> {
+    let mut fetched = Fetched::default();
+    let names = match source {
+        SecretSource::Listed(names) => names.clone(),
+        SecretSource::Account(account) => {
+            secrets_of_account(client, namespace, account, &mut fetched.versions).await?
+        }
+    };
+    let api: Api<KubernetesSecret> = Api::namespaced(client.clone(), namespace);
+    for name in names {
+        let read = api.get_opt(&name).await;
+        let version = match read {
+            Ok(Some(secret)) => {
+                let version = secret.metadata.resource_version.clone();
+                fetched.secrets.push(pull_secret(&name, secret));
+                version
+            }
+            Ok(None) => {
+                fetched.gaps.push(Gap::SecretMissing { secret: name.clone() });
+                None
+            }
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                fetched.gaps.push(Gap::SecretForbidden { secret: name.clone() });
+                None
+            }
+            Err(source) => {
+                let (namespace, source) = (namespace.to_owned(), Box::new(source));
+                return Err(Error::ReadSecret { namespace, name, source });
+            }
+        };
+        fetched.versions.0.insert(("Secret", name), version);
+    }
+    Ok(fetched)
+}
+
+async fn secrets_of_account(
+    client: &Client,
+    namespace: &str,
+    account: &str,
+    versions: &mut Versions,
+) -> Result<Vec<String>, Error> {
+    let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let found = match api.get_opt(account).await {
+        Ok(found) => found,
+        Err(kube::Error::Api(status)) if status.is_forbidden() => None,
+        Err(source) => {
+            return Err(Error::ReadServiceAccount {
+                namespace: namespace.to_owned(),
+                name: account.to_owned(),
+                source: Box::new(source),
+            });
+        }
+    };
+    let version = found.as_ref().and_then(|found| found.metadata.resource_version.clone());
+    versions.0.insert(("ServiceAccount", account.to_owned()), version);
+    let references = found.and_then(|found| found.image_pull_secrets).unwrap_or_default();
+    let names = references.into_iter().map(|reference| reference.name);
+    Ok(names.filter(|name| !name.is_empty()).collect())
+}
+
+fn pull_secret(name: &str, secret: KubernetesSecret) -> PullSecret {
+    let data = secret.data.unwrap_or_default();
+    PullSecret {
+        name: name.to_owned(),
+        kind: secret.type_.unwrap_or_default(),
+        data: data.into_iter().map(|(key, value)| (key, value.0)).collect(),
+    }
+}

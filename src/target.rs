@@ -1,0 +1,288 @@
+//! Targets: which images have to be looked at, with whose secrets, for whom.
+//!
+//! A target comes from a pod that waits for an image or from the `spec.images` of a
+//! RegistryCheck. All functions here are pure; reading pods from the cluster is the
+//! business of [`crate::controller`].
+
+use std::collections::BTreeMap;
+
+use crate::api::RegistryCheckSpec;
+use crate::complaint::{self, Complaint};
+use crate::image::{self, Host, ImageRef};
+
+pub mod pod;
+
+use pod::{Container, ContainerStatus, ImageVolume, Pod, PodSpec, Waiting};
+
+/// One image that has to be looked at with one list of pull secrets.
+///
+/// A thousand pods that fail alike are one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The image, as written; it may be no valid reference.
+    pub image: String,
+    /// With which secrets.
+    pub secrets: SecretSource,
+    /// What the kubelet says; `None` where no pod fails.
+    pub complaint: Option<Complaint>,
+    /// The pods that wait for it.
+    pub pods: Vec<PodRef>,
+    /// Whether an attempt of the kubelet has just failed for one of them, rather than that
+    /// all wait for the next one.
+    pub fresh: bool,
+}
+
+/// Where the list of pull secrets stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretSource {
+    /// Listed, in order: by the pod, or by the RegistryCheck.
+    Listed(Vec<String>),
+    /// What this service account lists now.
+    Account(String),
+}
+
+/// A pod that waits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PodRef {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// What made it: `replicaset/api-6d4cf56db6`, or its own name where nothing did.
+    pub workload: String,
+}
+
+/// A pod with at least one container that waits for an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailingPod {
+    /// The pod.
+    pub pod: PodRef,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its pull secrets, in order.
+    pub pull_secrets: Vec<String>,
+    /// What it waits for, once for each image.
+    pub waits: Vec<Wait>,
+}
+
+/// An image that a pod waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// The container.
+    pub container: String,
+    /// The image, as written.
+    pub image: String,
+    /// What the kubelet says.
+    pub complaint: Complaint,
+    /// Whether the kubelet's words are those of an attempt that has just failed.
+    pub fresh: bool,
+}
+
+impl Wait {
+    /// The registry at fault.
+    pub fn registry(&self) -> Host {
+        registry_of(&self.image)
+    }
+}
+
+/// The registry of an image, in lower case: a guess where the reference is invalid, and
+/// Docker Hub where no RegistryCheck can be about the host, such as one with a port of 99999.
+pub fn registry_of(image: &str) -> Host {
+    let host = ImageRef::parse(image)
+        .map_or_else(|_| image::guess_registry(image), |image| image.registry().lowercase());
+    Host::parse(host.as_str()).unwrap_or_else(|_| image::guess_registry(""))
+}
+
+/// What a pod says about its images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodState {
+    /// What it waits for; `waits` is empty where it waits for nothing.
+    pub failing: FailingPod,
+    /// The images of containers that have started: they were certainly pulled.
+    pub started: Vec<String>,
+    /// All images of the pod.
+    pub images: Vec<String>,
+}
+
+/// Whether a container of the pod waits for an image.
+pub fn waits_for_image(pod: &Pod) -> bool {
+    containers(pod).any(|(_, status)| waiting_for_image(status).is_some())
+}
+
+/// Reads a pod.
+pub fn read_pod(pod: &Pod) -> PodState {
+    let name = pod.metadata.name.clone().unwrap_or_default();
+    PodState {
+        failing: FailingPod {
+            pod: PodRef {
+                workload: workload(pod).unwrap_or_else(|| name.clone()),
+                name,
+                uid: pod.metadata.uid.clone().unwrap_or_default(),
+            },
+            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+            pull_secrets: pull_secrets(pod),
+            waits: waits(pod),
+        },
+        started: started_images(pod),
+        images: images(pod),
+    }
+}
+
+/// The names of the pod's pull secrets as the kubelet reads them: in order, without empty
+/// names (`pkg/kubelet/kubelet_pods.go`, `getPullSecretsForPod`).
+fn pull_secrets(pod: &Pod) -> Vec<String> {
+    let names = pod.spec.image_pull_secrets.iter().map(|secret| &secret.name);
+    names.filter(|name| !name.is_empty()).cloned().collect()
+}
+
+fn workload(pod: &Pod) -> Option<String> {
+    let owners = pod.metadata.owner_references.as_ref()?;
+    let owner = owners.iter().find(|owner| owner.controller == Some(true))?;
+    Some(format!("{}/{}", owner.kind.to_lowercase(), owner.name))
+}
+
+fn waits(pod: &Pod) -> Vec<Wait> {
+    let mut waits: Vec<Wait> = Vec::new();
+    for (container, status) in containers(pod) {
+        let Some((waiting, complaint)) = waiting_for_image(status) else { continue };
+        let image = image_at_fault(pod, container, &waiting.message);
+        if waits.iter().any(|wait| wait.image == image && wait.complaint == complaint) {
+            continue;
+        }
+        waits.push(Wait {
+            container: container.name.clone(),
+            image: image.to_owned(),
+            complaint,
+            fresh: complaint::is_fresh_attempt(&waiting.reason),
+        });
+    }
+    waits
+}
+
+fn waiting_for_image(status: &ContainerStatus) -> Option<(&Waiting, Complaint)> {
+    let waiting = status.state.waiting.as_ref()?;
+    complaint::read(&waiting.reason, &waiting.message).map(|complaint| (waiting, complaint))
+}
+
+/// The containers of all kinds that have a status, with it.
+fn containers(pod: &Pod) -> impl Iterator<Item = (&Container, &ContainerStatus)> {
+    let (spec, status) = (&pod.spec, &pod.status);
+    let kinds = [
+        (&spec.init_containers, &status.init_container_statuses),
+        (&spec.containers, &status.container_statuses),
+        (&spec.ephemeral_containers, &status.ephemeral_container_statuses),
+    ];
+    kinds.into_iter().flat_map(|(containers, statuses)| {
+        statuses.iter().filter_map(|status| {
+            let container = containers.iter().find(|container| container.name == status.name)?;
+            Some((container, status))
+        })
+    })
+}
+
+/// The image that the kubelet's words are about: an image volume's failure is shown as that
+/// of each container that mounts it, with the volume's image in the message
+/// (`pkg/kubelet/kuberuntime/kuberuntime_manager.go`).
+fn image_at_fault<'pod>(pod: &'pod Pod, container: &'pod Container, message: &str) -> &'pod str {
+    volume_images(pod, container)
+        .find(|image| names(message, &image.reference) && !names(message, &container.image))
+        .map_or(container.image.as_str(), |image| image.reference.as_str())
+}
+
+/// Whether `message` quotes `image`, as written or as the runtime spells it out.
+fn names(message: &str, image: &str) -> bool {
+    let spelled_out = ImageRef::parse(image).ok().map(|image| match image.digest() {
+        Some(digest) => format!("{}@{digest}", image.repository()),
+        None => format!("{}:{}", image.repository(), image.reference()),
+    });
+    [Some(image.to_owned()), spelled_out]
+        .into_iter()
+        .flatten()
+        .any(|image| message.contains(&format!("\"{image}\"")))
+}
+
+/// The images of the containers that have run, now or before, and of what they mount.
+fn started_images(pod: &Pod) -> Vec<String> {
+    let started = containers(pod).filter(|(_, status)| {
+        let states = [&status.state, &status.last_state];
+        states.iter().any(|state| state.running.is_some() || state.terminated.is_some())
+    });
+    started
+        .flat_map(|(container, _)| {
+            let mounted = volume_images(pod, container).map(|image| image.reference.clone());
+            std::iter::once(container.image.clone()).chain(mounted)
+        })
+        .collect()
+}
+
+/// The image volumes that a container mounts.
+fn volume_images<'pod>(
+    pod: &'pod Pod,
+    container: &'pod Container,
+) -> impl Iterator<Item = &'pod ImageVolume> {
+    let mounts = |name: &str| container.volume_mounts.iter().any(|mount| mount.name == name);
+    let volumes = pod.spec.volumes.iter().filter(move |volume| mounts(&volume.name));
+    volumes.filter_map(|volume| volume.image.as_ref())
+}
+
+fn images(pod: &Pod) -> Vec<String> {
+    let PodSpec { containers, init_containers, ephemeral_containers, volumes, .. } = &pod.spec;
+    let containers = containers.iter().chain(init_containers).chain(ephemeral_containers);
+    let volumes = volumes.iter().filter_map(|volume| volume.image.as_ref());
+    containers
+        .map(|container| container.image.clone())
+        .chain(volumes.map(|image| image.reference.clone()))
+        .collect()
+}
+
+/// The targets of a check: its own images, and those that its failing pods wait for.
+///
+/// Pods with the same image, the same secrets and the same gist of a complaint are one
+/// target. The order does not depend on the order of the pods.
+pub fn targets(spec: &RegistryCheckSpec, failing: &[FailingPod]) -> Vec<Target> {
+    let mut grouped: BTreeMap<(String, SecretSource, Option<Complaint>), Target> = BTreeMap::new();
+    for image in &spec.images {
+        let secrets = secrets_of_spec(spec);
+        grouped.entry((image.clone(), secrets.clone(), None)).or_insert_with(|| Target {
+            image: image.clone(),
+            secrets,
+            complaint: None,
+            pods: Vec::new(),
+            fresh: false,
+        });
+    }
+    for pod in failing {
+        for wait in pod.waits.iter().filter(|wait| wait.registry().as_str() == spec.registry) {
+            let secrets = SecretSource::Listed(pod.pull_secrets.clone());
+            let key = (wait.image.clone(), secrets, Some(complaint::gist(&wait.complaint)));
+            let target = grouped.entry(key).or_insert_with_key(|(image, secrets, _)| Target {
+                image: image.clone(),
+                secrets: secrets.clone(),
+                complaint: Some(wait.complaint.clone()),
+                pods: Vec::new(),
+                fresh: false,
+            });
+            target.fresh |= wait.fresh;
+            target.pods.push(pod.pod.clone());
+        }
+    }
+    let mut targets: Vec<Target> = grouped.into_values().collect();
+    for target in &mut targets {
+        target.pods.sort();
+        target.pods.dedup();
+    }
+    targets
+}
+
+fn secrets_of_spec(spec: &RegistryCheckSpec) -> SecretSource {
+    if spec.image_pull_secrets.is_empty() {
+        let account = spec.service_account_name.clone();
+        SecretSource::Account(account.unwrap_or_else(|| "default".to_owned()))
+    } else {
+        let names = spec.image_pull_secrets.iter().map(|secret| secret.name.clone());
+        SecretSource::Listed(names.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;
