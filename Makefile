@@ -1,0 +1,87 @@
+# The two commands to know: `make demo` and `make test`. Each sets up what it needs, says
+# what it does, and is quick the second time.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+target := $(or $(CARGO_TARGET_DIR),target)
+version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+image := registrycheck.dev/registrycheck:$(version)
+image_tar := $(abspath $(target))/registrycheck-image.tar
+export REGISTRYCHECK_IMAGE_TAR := $(image_tar)
+
+say := @printf '\n== %s\n'
+
+.PHONY: help
+help:
+	@printf '%s\n' \
+	  'make demo     a cluster, broken pods, and what the controller says of them' \
+	  'make test     formatting, lints, unit, integration and end-to-end tests' \
+	  'make cluster  a shell in the test cluster' \
+	  'make image    the container image, as a file for `ctr images import`' \
+	  'make update   writes again what is generated: crds/ and deploy/'
+
+.PHONY: demo
+demo: ground image
+	$(say) 'Building the demo'
+	cargo build --locked --example demo
+	$(say) 'Starting a cluster'
+	tests/cluster/up -- $(abspath $(target))/debug/examples/demo
+
+.PHONY: cluster
+cluster:
+	@tests/cluster/up
+
+.PHONY: test
+test: lint unit end-to-end
+
+.PHONY: lint
+lint:
+	$(say) 'Formatting and lints'
+	cargo fmt --check
+	cargo clippy --locked --all-targets --quiet -- -D warnings
+	cd tests/cluster && test -z "$$(gofmt -l .)"
+	@if command -v shellcheck >/dev/null; then \
+	  shellcheck tests/cluster/up tests/cluster/image deploy/image/assemble .ci/run; \
+	else \
+	  echo 'LEFT OUT: shellcheck of the scripts (it is not installed: apt-get install shellcheck)'; \
+	fi
+
+.PHONY: unit
+unit:
+	$(say) 'Unit tests'
+	cargo test --locked --quiet --lib
+	$(say) 'Examples in the documentation'
+	cargo test --locked --quiet --doc
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps --document-private-items
+
+# Without root or Linux there is no cluster; what is left out is said by name.
+.PHONY: end-to-end
+end-to-end:
+	$(say) 'Integration and end-to-end tests'
+	cargo test --locked --quiet --no-run --test integration
+	@if tests/cluster/up --prepare; then \
+	  $(MAKE) --no-print-directory image; \
+	  tests/cluster/up -- cargo test --locked --offline --quiet --test integration; \
+	  printf '\n== The test cluster itself\n'; \
+	  cd tests/cluster && go vet ./ground && go test ./ground; \
+	else \
+	  echo 'LEFT OUT: the end-to-end tests and the tests of the cluster, for the reason above.'; \
+	  cargo test --locked --quiet --test integration -- --skip end_to_end; \
+	fi
+
+.PHONY: ground
+ground:
+	$(say) 'Preparing the test cluster'
+	@tests/cluster/up --prepare
+
+.PHONY: image
+image:
+	$(say) 'Building the image'
+	cargo build --locked --release --bin registrycheck
+	tests/cluster/image $(target)/release/registrycheck $(image_tar) $(image)
+
+.PHONY: update
+update:
+	UPDATE=1 cargo test --locked --quiet --test integration generated

@@ -1,0 +1,168 @@
+//! What happens to a check over time: it comes, it is mended, it goes, somebody takes it over.
+
+use registrycheck::api::{AUTOMATIC_LABEL, ConditionStatus, REQUESTED_AT};
+use serde_json::json;
+
+use super::installed;
+use crate::ground::{Namespace, eventually, ground, kubectl, ready};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mended_secret_turns_the_check_ready_and_then_the_check_goes() {
+    installed();
+    let namespace = Namespace::new("mended").await;
+    namespace.pod("app", "basic.test/shop/api:v1", &["regcred"]);
+    let before = namespace.ready("basic.test", ConditionStatus::False, "PullSecretMissing").await;
+    namespace.secret("regcred", "basic.test", &ground().password("basic.test"));
+    let after = namespace.ready("basic.test", ConditionStatus::True, "Pullable").await;
+    let times = [&before, &after].map(|check| ready(check).unwrap().last_transition_time);
+    assert!(times[0] <= times[1]);
+    assert_eq!(after.status.unwrap().affected_pods, 0);
+    let said: Vec<(String, String)> = namespace
+        .events_of("basic.test")
+        .await
+        .into_iter()
+        .map(|event| (event.type_.unwrap(), event.reason.unwrap()))
+        .collect();
+    let expected = [("Warning", "PullSecretMissing"), ("Normal", "Pullable")];
+    for (kind, reason) in expected {
+        let times = said.iter().filter(|said| (said.0.as_str(), said.1.as_str()) == (kind, reason));
+        assert_eq!(times.count(), 1, "{kind} {reason} in {said:?}");
+    }
+    namespace.running("app").await;
+    eventually("the automatic check to go", || async {
+        namespace.check("basic.test").await.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_last_pod_is_deleted_nothing_is_announced() {
+    installed();
+    let namespace = Namespace::new("deleted").await;
+    namespace.pod("app", "refused.test/shop/api:v1", &[]);
+    namespace.ready("refused.test", ConditionStatus::False, "ConnectionRefused").await;
+    kubectl(&["delete", "pod", "app", "-n", &namespace.name]);
+    let check = namespace.ready("refused.test", ConditionStatus::Unknown, "NoTargets").await;
+    assert_eq!(check.status.unwrap().affected_pods, 0);
+    let events = namespace.events_of("refused.test").await;
+    assert_eq!(events.len(), 1, "only the failure was announced: {events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_takes_over_and_their_check_stays() {
+    installed();
+    let namespace = Namespace::new("takeover").await;
+    namespace.pod("app", "refused.test/shop/api:v1", &[]);
+    let automatic =
+        namespace.ready("refused.test", ConditionStatus::False, "ConnectionRefused").await;
+    assert!(automatic.metadata.labels.unwrap().contains_key(AUTOMATIC_LABEL));
+    namespace.create(json!({
+        "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
+        "metadata": {"name": "mine"},
+        "spec": {"registry": "refused.test"},
+    }));
+    let mine = namespace.ready("mine", ConditionStatus::False, "ConnectionRefused").await;
+    assert_eq!(mine.status.unwrap().affected_pods, 1);
+    eventually("the automatic check to go", || async {
+        namespace.check("refused.test").await.is_none().then_some(())
+    })
+    .await;
+    kubectl(&["delete", "pod", "app", "-n", &namespace.name]);
+    namespace.ready("mine", ConditionStatus::Unknown, "NoTargets").await;
+    // Longer than an automatic check would be kept.
+    tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+    assert!(namespace.check("mine").await.is_some(), "a user's check is never deleted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_automatic_check_that_somebody_deleted_comes_back() {
+    installed();
+    let namespace = Namespace::new("comeback").await;
+    namespace.pod("app", "refused.test/shop/api:v1", &[]);
+    let first = namespace.ready("refused.test", ConditionStatus::False, "ConnectionRefused").await;
+    kubectl(&["delete", "registrycheck", "refused.test", "-n", &namespace.name]);
+    eventually("another check", || async {
+        let second = namespace.check("refused.test").await?;
+        let ready = ready(&second)?.status == ConditionStatus::False;
+        (ready && second.metadata.uid != first.metadata.uid).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_of_the_spec_are_probed_without_any_pod_and_again_when_asked() {
+    installed();
+    let namespace = Namespace::new("images").await;
+    namespace.secret("regcred", "bearer.test", &ground().password("bearer.test"));
+    namespace.create(json!({
+        "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
+        "metadata": {"name": "bearer"},
+        "spec": {
+            "registry": "bearer.test",
+            "images": ["bearer.test/shop/api:v1"],
+            "imagePullSecrets": [{"name": "regcred"}],
+        },
+    }));
+    let first = namespace.ready("bearer", ConditionStatus::True, "Pullable").await;
+    kubectl(&[
+        "annotate",
+        "registrycheck",
+        "bearer",
+        "-n",
+        &namespace.name,
+        &format!("{REQUESTED_AT}=now"),
+    ]);
+    let before = first.status.unwrap().last_probe_time.unwrap();
+    eventually("the probe that was asked for", || async {
+        let status = namespace.check("bearer").await?.status?;
+        let handled = status.last_handled_reconcile_at.as_deref() == Some("now");
+        (handled && status.last_probe_time? > before).then_some(())
+    })
+    .await;
+    kubectl(&[
+        "patch",
+        "registrycheck",
+        "bearer",
+        "-n",
+        &namespace.name,
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"images":["bearer.test/shop/api:v9"]}}"#,
+    ]);
+    namespace.ready("bearer", ConditionStatus::False, "TagNotFound").await;
+    kubectl(&[
+        "patch",
+        "registrycheck",
+        "bearer",
+        "-n",
+        &namespace.name,
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"suspend":true}}"#,
+    ]);
+    namespace.ready("bearer", ConditionStatus::Unknown, "Suspended").await;
+}
+
+/// The account's secrets are what a new pod would get; a change of the account is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn images_of_the_spec_use_the_secrets_of_the_account() {
+    installed();
+    let namespace = Namespace::new("account").await;
+    namespace.secret("regcred", "basic.test", &ground().password("basic.test"));
+    namespace.create(json!({
+        "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
+        "metadata": {"name": "basic"},
+        "spec": {"registry": "basic.test", "images": ["basic.test/shop/api:v1"]},
+    }));
+    namespace.ready("basic", ConditionStatus::False, "NoCredentials").await;
+    kubectl(&[
+        "patch",
+        "serviceaccount",
+        "default",
+        "-n",
+        &namespace.name,
+        "-p",
+        r#"{"imagePullSecrets":[{"name":"regcred"}]}"#,
+    ]);
+    namespace.ready("basic", ConditionStatus::True, "Pullable").await;
+}

@@ -1,0 +1,113 @@
+//! What the controller may do, and what gets out of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use registrycheck::api::ConditionStatus;
+use registrycheck::install;
+
+use super::installed;
+use crate::ground::{Namespace, ground, kubectl, try_kubectl};
+
+const ACCOUNT: &str = "system:serviceaccount:registrycheck:registrycheck";
+
+/// Every right of the account, beyond those that everybody has.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_may_do_what_it_does_and_nothing_else() {
+    installed();
+    let listed = |account: &str, namespace: &str| -> BTreeSet<String> {
+        let list = kubectl(&["auth", "can-i", "--list", "--as", account, "-n", namespace]);
+        let rows =
+            list.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>().join(" "));
+        rows.collect()
+    };
+    let everybody = listed("system:serviceaccount:default:default", "default");
+    let anywhere: BTreeSet<String> =
+        listed(ACCOUNT, "default").difference(&everybody).cloned().collect();
+    let expected = [
+        "events.events.k8s.io [] [] [create patch]",
+        "pods [] [] [get list watch]",
+        "registrychecks.registrycheck.dev [] [] [get list watch create delete]",
+        "registrychecks.registrycheck.dev/status [] [] [patch]",
+        "secrets [] [] [get]",
+        "serviceaccounts [] [] [get]",
+    ];
+    assert_eq!(anywhere, expected.map(str::to_owned).into());
+    let at_home: BTreeSet<String> =
+        listed(ACCOUNT, install::NAME).difference(&everybody).cloned().collect();
+    let more: Vec<&String> = at_home.difference(&anywhere).collect();
+    assert_eq!(
+        more,
+        [
+            "leases.coordination.k8s.io [] [] [create]",
+            "leases.coordination.k8s.io [] [registrycheck] [get update]"
+        ],
+    );
+    for forbidden in
+        [["list", "secrets"], ["watch", "secrets"], ["create", "pods"], ["get", "nodes"]]
+    {
+        let arguments = ["auth", "can-i", forbidden[0], forbidden[1], "-A", "--as", ACCOUNT];
+        assert!(!try_kubectl(&arguments, "").0, "it must not {}", forbidden.join(" "));
+    }
+}
+
+/// No password of the tests is in anything that the controller wrote, in any form in which
+/// it could have been written.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_gets_out() {
+    use base64::Engine as _;
+    installed();
+    let namespace = Namespace::new("canaries").await;
+    let right = ground().password("bearer.test");
+    let wrong = "wrong-password-canary-4711";
+    namespace.secret("right", "bearer.test", &right);
+    namespace.secret("wrong", "basic.test", wrong);
+    namespace.pod("hidden", "bearer.test/secret/plans:v1", &["right"]);
+    namespace.pod("tag", "bearer.test/shop/api:none", &["right"]);
+    namespace.pod("rejected", "basic.test/shop/api:v1", &["wrong"]);
+    let broken = r#"{"auths": {"plain.test:5000": {"auth": "bm8tY29sb24tY2FuYXJ5"}}}"#;
+    namespace.secret_of("broken", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", broken);
+    namespace.pod("broken", "plain.test:5000/shop/api:v1", &["broken"]);
+    namespace.ready("basic.test", ConditionStatus::False, "CredentialRejected").await;
+    for check in ["bearer.test", "plain.test"] {
+        let wait = || async {
+            let checks = namespace.checks().await;
+            checks.into_iter().find(|found| {
+                found.metadata.name.as_deref().unwrap().starts_with(check)
+                    && crate::ground::ready(found).is_some()
+            })
+        };
+        crate::ground::eventually(check, wait).await;
+    }
+    let kinds = "registrychecks,events,events.v1.events.k8s.io,leases,pods,configmaps,deployments";
+    let objects = kubectl(&["get", kinds, "-A", "-o", "json"]);
+    let logs = kubectl(&[
+        "logs",
+        "-n",
+        install::NAME,
+        "-l",
+        "app.kubernetes.io/name=registrycheck",
+        "--tail=-1",
+    ]);
+    let pods = kubectl(&["get", "pods", "-n", install::NAME, "-o", "name"]);
+    let pod = pods.lines().next().unwrap().trim_start_matches("pod/");
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/metrics", install::NAME);
+    let metrics = kubectl(&["get", "--raw", &path]);
+    for (what, text, expected) in [
+        ("objects", &objects, "RegistryCheck"),
+        ("logs", &logs, "starting"),
+        ("metrics", &metrics, "registrycheck_affected_pods"),
+    ] {
+        assert!(text.contains(expected), "the {what} are there to be searched: {text}");
+        for canary in [right.as_str(), wrong, "no-colon-canary"] {
+            let base64 = base64::engine::general_purpose::STANDARD;
+            let as_user = base64.encode(format!("alice:{canary}"));
+            for form in [canary.to_owned(), base64.encode(canary), as_user] {
+                assert!(!text.contains(&form), "{canary} is in the {what}");
+            }
+        }
+    }
+    // The registries did see the passwords' owner, so the probes were real.
+    let log = fs::read_dir(ground().logs()).unwrap();
+    assert!(log.count() > 5);
+}

@@ -1,0 +1,26 @@
+//! What is generated is committed, and fresh. `UPDATE=1 cargo test generated` rewrites it.
+
+use std::fs;
+use std::path::Path;
+
+use registrycheck::install;
+
+#[track_caller]
+fn check(path: &str, fresh: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&file, fresh).unwrap();
+    }
+    let committed = fs::read_to_string(&file).unwrap_or_default();
+    assert!(committed == fresh, "{path} is stale: run UPDATE=1 cargo test generated");
+}
+
+#[test]
+fn the_crd_is_fresh() {
+    check("crds/registrycheck.yaml", &install::yaml(&[install::crd()]).unwrap());
+}
+
+#[test]
+fn the_manifests_are_fresh() {
+    check("deploy/registrycheck.yaml", &install::yaml(&install::manifests()).unwrap());
+}
