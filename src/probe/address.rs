@@ -8,7 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Addresses of services that give credentials to whoever asks: IMDS of Azure, AWS, Google
-/// (169.254.169.254, fd00:ec2::254) and Azure's WireServer (168.63.129.16).
+/// (169.254.169.254, `fd00:ec2::254`) and Azure's `WireServer` (168.63.129.16).
 const METADATA: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
@@ -29,7 +29,8 @@ impl AddressPolicy {
         let address = plain(address);
         if METADATA.contains(&address) {
             Some("a cloud's metadata service")
-        } else if address.is_unspecified() || matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 0)
+        } else if address.is_unspecified()
+            || matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 0)
         {
             Some("unspecified")
         } else if address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
@@ -47,7 +48,7 @@ impl AddressPolicy {
 }
 
 /// The IPv4 address inside an IPv6 one, where a packet would go to that: IPv4-mapped
-/// (RFC 4291, 2.5.5.2), IPv4-compatible (2.5.5.1) and NAT64 (RFC 6052, 64:ff9b::/96).
+/// (RFC 4291, 2.5.5.2), IPv4-compatible (2.5.5.1) and NAT64 (RFC 6052, `64:ff9b::/96`).
 fn plain(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     if let IpAddr::V4(v4) = v6.to_canonical() {

@@ -110,8 +110,8 @@ impl Names {
     }
 
     async fn ask(&self, host: &str) -> Result<Found, LookupError> {
-        let mut name = Name::from_str_relaxed(host)
-            .map_err(|_| LookupError::NotFound { resolver: None })?;
+        let mut name =
+            Name::from_str_relaxed(host).map_err(|_| LookupError::NotFound { resolver: None })?;
         // A registry's name is meant as it stands: with a pod's search list and ndots:5 it
         // would first be asked below the cluster's domain, which no node does.
         if host.contains('.') {

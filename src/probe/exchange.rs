@@ -88,7 +88,9 @@ impl Line<'_> {
                 _ => None,
             };
             let Some(location) = location else { return Ok(reply) };
-            url = self.redirected(question, &url, &location)?;
+            url = self
+                .redirected(question, &url, &location)
+                .map_err(|reason| End::NotSent { host: host_of(&url), reason })?;
         }
         let reason = NotSent::BadRedirect { location: protocol::shown(&url) };
         Err(End::NotSent { host: host_of(&url), reason })
@@ -96,16 +98,15 @@ impl Line<'_> {
 
     /// The target of a redirect, if it may be followed: never with a form, which holds a
     /// credential, and over TLS only.
-    fn redirected(&self, question: &Question<'_>, from: &Url, to: &str) -> Result<Url, End> {
+    fn redirected(&self, question: &Question<'_>, from: &Url, to: &str) -> Result<Url, NotSent> {
         let target = from.join(to).ok();
         let shown = target.as_ref().map_or_else(|| clean(to), protocol::shown);
         target
-            .filter(|url| url.scheme() == "https" || (url.scheme() == "http" && self.hosts.is_plain(url)))
-            .filter(|url| url.has_host() && question.role != Role::TokenService)
-            .ok_or_else(|| End::NotSent {
-                host: host_of(from),
-                reason: NotSent::BadRedirect { location: shown },
+            .filter(|url| {
+                url.scheme() == "https" || (url.scheme() == "http" && self.hosts.is_plain(url))
             })
+            .filter(|url| url.has_host() && question.role != Role::TokenService)
+            .ok_or(NotSent::BadRedirect { location: shown })
     }
 
     async fn ask_once(
@@ -177,7 +178,9 @@ impl Line<'_> {
     fn out_of_time(&self, during: StepName, began: Instant) -> Failure {
         let millis = self.millis_since(began);
         match during {
-            StepName::Dns => Failure::LookupFailed { detail: format!("timed out after {millis} ms") },
+            StepName::Dns => {
+                Failure::LookupFailed { detail: format!("timed out after {millis} ms") }
+            }
             StepName::Connect
             | StepName::Tls
             | StepName::Challenge
@@ -199,10 +202,8 @@ impl Line<'_> {
         let Some(address) = address else { return Failure::Handshake { detail } };
         let address = SocketAddr::new(address, url.port_or_known_default().unwrap_or(443));
         let left = self.timeout.saturating_sub(self.started.elapsed()).min(PLAIN_PATIENCE);
-        let request = format!(
-            "HEAD /v2/ HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            host_of(url)
-        );
+        let request =
+            format!("HEAD /v2/ HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", host_of(url));
         match tokio::time::timeout(left, first_words(address, request.as_bytes())).await {
             Ok(Ok(words)) if words.starts_with("HTTP/1") => Failure::PlainHttp,
             Ok(Ok(words)) if !words.is_empty() => {
@@ -313,9 +314,7 @@ fn connection_steps(
     if literal(url).is_none() {
         let seen = marks.found.as_ref().map(|found| {
             let addresses: Vec<_> = found.addresses.iter().map(ToString::to_string).collect();
-            let aliases: String =
-                found.aliases.iter().map(|alias| format!(" via {alias}")).collect();
-            format!("{}{aliases}", addresses.join(", "))
+            [&[addresses.join(", ")], found.aliases.as_slice()].concat().join(" via ")
         });
         push(StepName::Dns, seen.is_some(), seen.unwrap_or_default(), from, marks.looked_up);
         match (&marks.found, marks.looked_up) {

@@ -16,9 +16,14 @@ use super::tls;
 pub(super) enum Cause {
     Failure(Failure),
     /// The host has an address to which no probe goes.
-    Forbidden { address: IpAddr, class: &'static str },
+    Forbidden {
+        address: IpAddr,
+        class: &'static str,
+    },
     /// What answered the ClientHello is not TLS; what it is has to be looked at.
-    NotTls { detail: String },
+    NotTls {
+        detail: String,
+    },
 }
 
 /// Finds the cause of `error`, which came up during `step`.

@@ -7,7 +7,7 @@
 pub(super) mod challenge;
 pub(super) mod realm;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use hyper::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use url::Url;
 
@@ -69,10 +69,8 @@ pub(super) fn clean(text: &str) -> String {
 
 /// The same without any of `secrets`, which a server may have sent back.
 fn clean_without(text: &str, secrets: &[Secret]) -> String {
-    let mut text: String = text
-        .chars()
-        .map(|character| if is_shown(character) { character } else { ' ' })
-        .collect();
+    let mut text: String =
+        text.chars().map(|character| if is_shown(character) { character } else { ' ' }).collect();
     for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SECRET_MIN) {
         text = text.replace(secret, "****");
     }
@@ -82,7 +80,13 @@ fn clean_without(text: &str, secrets: &[Secret]) -> String {
 /// No control characters, and none that turn or hide the text around them.
 fn is_shown(character: char) -> bool {
     !character.is_control()
-        && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        && !matches!(
+            character,
+            '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 /// A URL as it may be shown: without user, query and fragment, which may hold credentials.

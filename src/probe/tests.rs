@@ -63,7 +63,7 @@ impl World {
 
     async fn probe_image(&self, image: &str, access: &Access) -> Evidence {
         let policy = super::addresses(&self.settings);
-        let names = Names::new(self.zone.config(), self.zone.options(), policy).unwrap();
+        let names = Names::new(self.zone.config(), Zone::options(), policy).unwrap();
         let prober = Prober::with_names(self.settings.clone(), names).unwrap();
         let image = ImageRef::parse(image).unwrap();
         let evidence = prober.probe(&image, access, self.timeout).await;

@@ -23,7 +23,7 @@ const CLIENT_ID: &str = "containerd-client";
 /// What a token is asked of, and for.
 pub(super) struct Service<'service> {
     pub(super) realm: &'service Url,
-    pub(super) service: Option<&'service str>,
+    pub(super) name: Option<&'service str>,
     pub(super) scopes: &'service [String],
 }
 
@@ -33,12 +33,12 @@ pub(super) async fn fetch(
     line: &Line<'_>,
     service: &Service<'_>,
     credential: Option<&Credential>,
+    secrets: &[Secret],
 ) -> (Step, Result<Secret, End>) {
     let Some(credential) = credential else {
-        let (took, said, result) = get(line, service, None, &[]).await;
+        let (took, said, result) = get(line, service, None, secrets).await;
         return (step(took, &result, &said), result);
     };
-    let secrets = secrets_of(credential);
     let asked = line
         .ask(Question {
             step: StepName::Token,
@@ -53,12 +53,12 @@ pub(super) async fn fetch(
         // Registries without POST answer 404, Artifactory 401, ACR 400 (authorizer.go).
         Ok(Reply { status: status @ (400 | 401 | 404 | 405), .. }) => {
             let basic = basic(credential);
-            let (took, said, result) = get(line, service, Some(&basic), &secrets).await;
+            let (took, said, result) = get(line, service, Some(&basic), secrets).await;
             let said = format!("POST {status}, GET {said}");
             (step(asked.took + took, &result, &said), result)
         }
         result => {
-            let (said, result) = granted(result, Grant::Password, &secrets);
+            let (said, result) = granted(result, Grant::Password, secrets);
             (step(asked.took, &result, &said), result)
         }
     }
@@ -73,7 +73,7 @@ async fn get(
     let mut url = service.realm.clone();
     {
         let mut query = url.query_pairs_mut();
-        if let Some(service) = service.service.filter(|service| !service.is_empty()) {
+        if let Some(service) = service.name.filter(|service| !service.is_empty()) {
             query.append_pair("service", service);
         }
         for scope in service.scopes {
@@ -141,7 +141,7 @@ fn form(service: &Service<'_>, credential: &Credential) -> String {
     form.append_pair("grant_type", "password");
     form.append_pair("password", credential.password.expose());
     form.append_pair("scope", &service.scopes.join(" "));
-    form.append_pair("service", service.service.unwrap_or_default());
+    form.append_pair("service", service.name.unwrap_or_default());
     form.append_pair("username", &credential.username);
     form.finish()
 }

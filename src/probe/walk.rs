@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::access::{Access, Credential};
 use crate::evidence::{
-    Attempt, End, Evidence, Failure, Hop, NotSent, Repository, Role, Scheme, Step, StepName, Vantage,
+    Attempt, End, Evidence, Failure, Hop, NotSent, Repository, Role, Scheme, Step, StepName,
+    Vantage,
 };
 use crate::image::ImageRef;
 use crate::secret::Secret;
@@ -34,7 +35,7 @@ pub(super) async fn walk(
         anonymous: None,
         repository: None,
     };
-    let Some(walk) = Walk::new(shared, image, timeout) else { return evidence };
+    let Some(walk) = Walk::new(shared, image, access, timeout) else { return evidence };
     let (opening, demand) = walk.open().await;
     evidence.opening = opening;
     let mut authorization = None;
@@ -99,10 +100,17 @@ struct Walk<'walk> {
     line: Line<'walk>,
     image: &'walk ImageRef,
     manifest: Url,
+    /// What no answer may be kept with.
+    secrets: Vec<Secret>,
 }
 
 impl<'walk> Walk<'walk> {
-    fn new(shared: &'walk Shared, image: &'walk ImageRef, timeout: Duration) -> Option<Self> {
+    fn new(
+        shared: &'walk Shared,
+        image: &'walk ImageRef,
+        access: &Access,
+        timeout: Duration,
+    ) -> Option<Self> {
         let endpoint = image.registry().endpoint();
         let mut registry = Url::parse(&format!("https://{endpoint}/")).ok()?;
         if shared.hosts.is_plain(&registry) {
@@ -120,7 +128,8 @@ impl<'walk> Walk<'walk> {
             started: Instant::now(),
             timeout,
         };
-        Some(Self { line, image, manifest })
+        let secrets = access.credentials.iter().flat_map(token::secrets_of).collect();
+        Some(Self { line, image, manifest, secrets })
     }
 
     /// The first request, which carries no credential.
@@ -157,18 +166,15 @@ impl<'walk> Walk<'walk> {
         demand: &Demand,
         credential: &Credential,
     ) -> (Attempt, Option<HeaderValue>) {
-        let mut secrets = token::secrets_of(credential);
         let provenance = Some(credential.provenance.clone());
         // containerd holds a user name without a password, or the reverse, for no credential
         // (core/remotes/docker/authorizer.go, `AddResponses`; CRI's `ParseAuth`).
         let is_whole = !credential.username.is_empty() && !credential.password.expose().is_empty();
         let (steps, end, used) = match demand {
-            Demand::Bearer(bearer) => {
-                self.with_token(bearer, is_whole.then_some(credential), &mut secrets).await
-            }
+            Demand::Bearer(bearer) => self.with_token(bearer, is_whole.then_some(credential)).await,
             Demand::Basic | Demand::Unsupported(_) => {
                 let basic = is_whole.then(|| token::basic(credential));
-                let (step, end) = self.pull(basic.as_ref(), &secrets).await;
+                let (step, end) = self.pull(basic.as_ref(), &self.secrets).await;
                 (vec![step], end, basic)
             }
         };
@@ -177,7 +183,7 @@ impl<'walk> Walk<'walk> {
 
     /// What somebody without a credential gets from a registry with a token service.
     async fn anonymous(&self, bearer: &Bearer) -> (Attempt, Option<HeaderValue>) {
-        let (steps, end, used) = self.with_token(bearer, None, &mut Vec::new()).await;
+        let (steps, end, used) = self.with_token(bearer, None).await;
         (Attempt { credential: None, steps, end }, used)
     }
 
@@ -185,7 +191,6 @@ impl<'walk> Walk<'walk> {
         &self,
         bearer: &Bearer,
         credential: Option<&Credential>,
-        secrets: &mut Vec<Secret>,
     ) -> (Vec<Step>, End, Option<HeaderValue>) {
         let realm = match self.line.hosts.realm(&bearer.realm, &self.line.registry) {
             Ok(realm) => realm,
@@ -196,19 +201,16 @@ impl<'walk> Walk<'walk> {
             }
         };
         let scopes = protocol::scopes(bearer.scope.as_deref(), self.image);
-        let service = token::Service {
-            realm: &realm,
-            service: bearer.service.as_deref(),
-            scopes: &scopes,
-        };
-        let (step, granted) = token::fetch(&self.line, &service, credential).await;
+        let service =
+            token::Service { realm: &realm, name: bearer.service.as_deref(), scopes: &scopes };
+        let (step, granted) = token::fetch(&self.line, &service, credential, &self.secrets).await;
         let token = match granted {
             Ok(token) => token,
             Err(end) => return (vec![step], end, None),
         };
         let authorization = token::bearer(&token);
-        secrets.push(token);
-        let (asked, end) = self.pull(Some(&authorization), secrets).await;
+        let secrets = [self.secrets.as_slice(), &[token]].concat();
+        let (asked, end) = self.pull(Some(&authorization), &secrets).await;
         (vec![step, asked], end, Some(authorization))
     }
 
@@ -225,11 +227,7 @@ impl<'walk> Walk<'walk> {
     }
 
     /// HEAD, and GET where the server knows no HEAD (resolver.go, `Resolve` and `retryRequest`).
-    async fn ask_manifest(
-        &self,
-        step: StepName,
-        authorization: Option<&HeaderValue>,
-    ) -> Asked {
+    async fn ask_manifest(&self, step: StepName, authorization: Option<&HeaderValue>) -> Asked {
         let mut asked = self.ask(step, Method::HEAD, &self.manifest, authorization).await;
         if matches!(&asked.result, Ok(reply) if reply.status == 405) {
             let again = self.ask(step, Method::GET, &self.manifest, authorization).await;
@@ -305,7 +303,7 @@ impl<'walk> Walk<'walk> {
             Ok(reply) if reply.hop.role != Role::Registry => {
                 Repository::NotTold { status: reply.status }
             }
-            Ok(reply) if reply.status == 404 => Repository::Unknown,
+            Ok(reply) if reply.status == 404 && is_unknown_name(&reply) => Repository::Unknown,
             Ok(reply) if reply.is_success() && protocol::has_tags(&reply.body) == Some(true) => {
                 Repository::Exists
             }
@@ -313,6 +311,12 @@ impl<'walk> Walk<'walk> {
             Err(_) => Repository::NotTold { status: 0 },
         })
     }
+}
+
+/// A registry without this route answers 404 too, but not that it does not know the name.
+fn is_unknown_name(reply: &Reply) -> bool {
+    let answer = answer(reply.status, &reply.headers, &reply.body, &[]);
+    answer.errors.iter().any(|error| error.code == "NAME_UNKNOWN")
 }
 
 fn demand_of(reply: &Reply) -> Demand {
@@ -352,7 +356,10 @@ pub(super) fn in_words(end: &End) -> String {
             | NotSent::BadRealm { realm } => format!("not sent to {realm}"),
             NotSent::ForbiddenAddress { address, class } => format!("{address} is {class}"),
             NotSent::UnsupportedChallenge { schemes } => {
-                format!("401, {}", if schemes.is_empty() { "no challenge".to_owned() } else { schemes.join(", ") })
+                format!(
+                    "401, {}",
+                    if schemes.is_empty() { "no challenge".to_owned() } else { schemes.join(", ") }
+                )
             }
             NotSent::BadRedirect { location } => format!("redirect to {location} not followed"),
         },

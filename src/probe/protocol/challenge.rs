@@ -115,7 +115,8 @@ fn behind_token68(text: &str) -> &str {
 /// blank only: realms are URLs, whose characters a token has not.
 fn value_of(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
-        let (value, after) = split(text, |character| character != ',' && !character.is_whitespace());
+        let (value, after) =
+            split(text, |character| character != ',' && !character.is_whitespace());
         return (value.to_owned(), after);
     };
     let mut value = String::new();
@@ -177,7 +178,7 @@ mod tests {
             r#"bearer Realm="https://a.test/token", SERVICE="a.test", Scope="repository:x:pull""#,
             r#"BEARER  realm = "https://a.test/token" , service = "a.test" ,scope= "repository:x:pull" "#,
             r#"Bearer scope="repository:x:pull",service="a.test",realm="https://a.test/token",error="x""#,
-            r#"Bearer realm=https://a.test/token,service=a.test,scope=repository:x:pull"#,
+            "Bearer realm=https://a.test/token,service=a.test,scope=repository:x:pull",
             r#"Bearer realm=https://a.test/token service=a.test scope="repository:x:pull""#,
             r#"Bearer ,, realm="https://a.test/token",, service="a.test",scope="repository:x:pull","#,
             r#"Bearer realm="https://a.test/\token",service="a\.test",scope="repository:x:pull""#,
@@ -187,7 +188,9 @@ mod tests {
         check(&[r#"Bearer realm="https://a.test/t""#], &bearer("https://a.test/t", None, None));
         check(&[r#"Bearer realm="a\"b\\c""#], &bearer(r#"a"b\c"#, None, None));
         check(
-            &[r#"Bearer realm="https://a.test/t",scope="repository:x:pull,push repository:y:pull""#],
+            &[
+                r#"Bearer realm="https://a.test/t",scope="repository:x:pull,push repository:y:pull""#,
+            ],
             &bearer("https://a.test/t", None, Some("repository:x:pull,push repository:y:pull")),
         );
         check(&["Bearer"], &bearer("", None, None));
@@ -209,7 +212,10 @@ mod tests {
         check(&["Negotiate", basic, token], &expected);
         check(&[&format!("Negotiate YIIabc/+d==, NTLM, {basic}, {token}")], &expected);
         check(&[&format!("Negotiate YIIabc=, {token}")], &expected);
-        check(&[r#"Digest realm="d", nonce="n", qop="auth", algorithm=MD5"#, basic], &Demand::Basic);
+        check(
+            &[r#"Digest realm="d", nonce="n", qop="auth", algorithm=MD5"#, basic],
+            &Demand::Basic,
+        );
     }
 
     #[test]
@@ -219,7 +225,10 @@ mod tests {
         check(&["Negotiate"], &unsupported(&["Negotiate"]));
         check(&["Negotiate, NTLM"], &unsupported(&["Negotiate", "NTLM"]));
         check(&["Negotiate oXMwcaADCgEA"], &unsupported(&["Negotiate"]));
-        check(&[r#"Digest realm="d", nonce="n""#, "Negotiate"], &unsupported(&["Digest", "Negotiate"]));
+        check(
+            &[r#"Digest realm="d", nonce="n""#, "Negotiate"],
+            &unsupported(&["Digest", "Negotiate"]),
+        );
         check(&["\u{7}\"=,=,\"é;;"], &unsupported(&[]));
         check(&["realm=x"], &unsupported(&[]));
     }

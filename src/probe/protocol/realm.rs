@@ -85,7 +85,9 @@ fn without_user(realm: &str) -> String {
 fn is_among(hosts: &[String], url: &Url) -> bool {
     let Some(name) = url.host_str() else { return false };
     let with_port = format!("{name}:{}", url.port_or_known_default().unwrap_or_default());
-    hosts.iter().any(|host| host.eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(&with_port))
+    hosts
+        .iter()
+        .any(|host| host.eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(&with_port))
 }
 
 /// The part of a name that one owner has registered: by the public suffix list with its
@@ -181,9 +183,14 @@ mod tests {
 
     #[test]
     fn what_is_no_url_goes_nowhere() {
-        for realm in
-            ["", "/token", "r.example.com/t", "ftp://r.example.com", "https://", "https://u:p@r.example.com/t"]
-        {
+        for realm in [
+            "",
+            "/token",
+            "r.example.com/t",
+            "ftp://r.example.com",
+            "https://",
+            "https://u:p@r.example.com/t",
+        ] {
             check("https://r.example.com", realm, &Goes::Nowhere);
         }
         let policy = HostPolicy::default();

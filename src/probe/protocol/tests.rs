@@ -1,4 +1,4 @@
-use reqwest::header::HeaderMap;
+use hyper::header::HeaderMap;
 use url::Url;
 
 use super::{Grant, answer, clean, has_tags, manifest_url, scopes, shown, tags_url, token};
@@ -60,7 +60,10 @@ fn answers_are_understood() {
     assert_eq!(seen.correlation.as_deref(), Some("id-1"));
     assert_eq!(seen.body, None);
     assert_eq!(seen.errors.len(), 1);
-    assert_eq!((seen.errors[0].code.as_str(), seen.errors[0].message.as_str()), ("NAME_UNKNOWN", "a b"));
+    assert_eq!(
+        (seen.errors[0].code.as_str(), seen.errors[0].message.as_str()),
+        ("NAME_UNKNOWN", "a b")
+    );
 
     let oauth = br#"{"error":"invalid_grant","error_description":"no"}"#;
     assert_eq!(answer(400, &HeaderMap::new(), oauth, &[]).errors[0].code, "invalid_grant");
@@ -78,8 +81,11 @@ fn answers_are_understood() {
 fn a_secret_sent_back_is_not_kept() {
     let secrets = [Secret::new("hunter2-hunter2".to_owned())];
     let long = format!("{}hunter2-hunter2", "x".repeat(195));
-    for body in ["you said hunter2-hunter2", r#"{"errors":[{"code":"hunter2-hunter2","message":"hunter2-hunter2"}]}"#, &long]
-    {
+    for body in [
+        "you said hunter2-hunter2",
+        r#"{"errors":[{"code":"hunter2-hunter2","message":"hunter2-hunter2"}]}"#,
+        &long,
+    ] {
         let seen = format!("{:?}", answer(401, &HeaderMap::new(), body.as_bytes(), &secrets));
         assert!(!seen.contains("hunter"), "{seen}");
     }
@@ -97,7 +103,8 @@ fn tokens_are_found_where_containerd_looks() {
         ("<html>", None, None),
         ("", None, None),
     ] {
-        let found = |grant| token(body.as_bytes(), grant).ok().map(|token| token.expose().to_owned());
+        let found =
+            |grant| token(body.as_bytes(), grant).ok().map(|token| token.expose().to_owned());
         assert_eq!(found(Grant::Password).as_deref(), posted, "{body}");
         assert_eq!(found(Grant::Get).as_deref(), fetched, "{body}");
     }

@@ -24,7 +24,9 @@ fn basic_challenge() -> Response {
 fn basic_registry(request: &Request) -> Response {
     match request.authorization() {
         Some(sent) if sent == basic_header() => manifest(),
-        Some(_) => Response::new(401).body(r#"{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}"#),
+        Some(_) => {
+            Response::new(401).body(r#"{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}"#)
+        }
         None => basic_challenge(),
     }
 }
@@ -33,7 +35,9 @@ fn basic_registry(request: &Request) -> Response {
 fn bearer_registry(realm: String) -> impl Fn(&Request) -> Response + Send + Sync + 'static {
     move |request| match request.authorization() {
         Some("Bearer good-canary") => manifest(),
-        Some(_) => Response::new(401).with("WWW-Authenticate", "Bearer error=\"insufficient_scope\""),
+        Some(_) => {
+            Response::new(401).with("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")
+        }
         None => Response::new(401)
             .with("WWW-Authenticate", "Basic realm=\"x\"")
             .with("Www-Authenticate", format!("bEaReR realm=\"{realm}\",service=\"the service\"")),
@@ -204,8 +208,12 @@ async fn without_a_credential_the_anonymous_token_is_the_pull() {
 
 #[tokio::test]
 async fn an_answer_without_a_token_is_an_answer() {
-    for body in ["<html>canary</html>", "{}", r#"{"token":"canary-of-get"}"#, r#"{"access_token":"canary\u0000"}"#]
-    {
+    for body in [
+        "<html>canary</html>",
+        "{}",
+        r#"{"token":"canary-of-get"}"#,
+        r#"{"access_token":"canary\u0000"}"#,
+    ] {
         let (world, registry, _) = bearer_world(move |_| Response::new(200).body(body)).await;
         let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
         assert_eq!(status(&evidence.attempts[0]), 200, "{body}");
@@ -217,8 +225,18 @@ async fn an_answer_without_a_token_is_an_answer() {
 async fn a_404_says_which_name_is_unknown() {
     for (code, tags, repository) in [
         ("MANIFEST_UNKNOWN", Response::new(200).body(r#"{"tags":["2"]}"#), Repository::Exists),
-        ("NAME_UNKNOWN", Response::new(404), Repository::Unknown),
-        ("NAME_UNKNOWN", Response::new(200).body(r#"{"tags":null}"#), Repository::NotTold { status: 200 }),
+        (
+            "NAME_UNKNOWN",
+            Response::new(404).body(r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#),
+            Repository::Unknown,
+        ),
+        // A registry that does not have the route knows nothing of the name either.
+        ("NAME_UNKNOWN", Response::new(404), Repository::NotTold { status: 404 }),
+        (
+            "NAME_UNKNOWN",
+            Response::new(200).body(r#"{"tags":null}"#),
+            Repository::NotTold { status: 200 },
+        ),
         ("X", Response::new(403), Repository::NotTold { status: 403 }),
     ] {
         let world = World::new().await;
@@ -257,8 +275,7 @@ async fn a_registry_without_head_is_asked_by_get() {
 #[tokio::test]
 async fn a_limit_is_not_strained() {
     let world = World::new().await;
-    let registry =
-        world.serve(REGISTRY, |_| Response::new(429).with("Retry-After", "60")).await;
+    let registry = world.serve(REGISTRY, |_| Response::new(429).with("Retry-After", "60")).await;
     let evidence = world.probe(REGISTRY, &registry, &with_password()).await;
     let End::Answered { answer, step, .. } = &evidence.opening.end else { panic!() };
     assert_eq!((answer.status, answer.retry_after, *step), (429, Some(60), StepName::Challenge));

@@ -36,7 +36,9 @@ async fn names_that_cannot_be_found() {
     world.zone.is_alias("dangling.shop.test", "gone.shop.test");
     let resolver = Some("127.0.0.1".to_owned());
     let not_found = Failure::NameNotFound { resolver };
-    for name in ["gone.shop.test", "no-address.shop.test", "dangling.shop.test", "under_score.shop.test"] {
+    for name in
+        ["gone.shop.test", "no-address.shop.test", "dangling.shop.test", "under_score.shop.test"]
+    {
         let evidence = world.probe_image(&format!("{name}/shop/api:1"), &with_password()).await;
         assert_eq!(*failure(&evidence), not_found, "{name}");
         failed_in(&evidence, StepName::Dns);

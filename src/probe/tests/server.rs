@@ -5,9 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts,
-};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::CNAME;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
@@ -118,7 +116,8 @@ impl Response {
 
     fn bytes(&self, is_head: bool) -> Vec<u8> {
         use std::fmt::Write as _;
-        let mut text = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", self.status, self.body.len());
+        let mut text =
+            format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", self.status, self.body.len());
         for (name, value) in &self.headers {
             write!(text, "{name}: {value}\r\n").unwrap();
         }
@@ -237,6 +236,11 @@ async fn talk(
     let mut buffer = Vec::new();
     loop {
         let request = loop {
+            // A ClientHello: what Go's server says to it.
+            if buffer.first() == Some(&0x16) {
+                let _ = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n").await;
+                return;
+            }
             if let Some(request) = take_request(&mut buffer) {
                 break request;
             }
@@ -339,7 +343,7 @@ impl Zone {
         ResolverConfig::from_parts(None, vec!["never.search".parse().unwrap()], vec![server])
     }
 
-    pub(super) fn options(&self) -> ResolverOpts {
+    pub(super) fn options() -> ResolverOpts {
         let mut options = ResolverOpts::default();
         options.ndots = 5;
         options.timeout = Duration::from_secs(5);
@@ -352,7 +356,7 @@ fn reply(message: Message, known: &BTreeMap<String, Entry>) -> Option<Message> {
     let mut name = query.name().to_utf8().trim_end_matches('.').to_ascii_lowercase();
     let mut reply = message.into_response();
     loop {
-        let owner = Name::from_utf8(format!("{name}.")).unwrap();
+        let owner = Name::from_ascii(format!("{name}.")).unwrap();
         match known.get(&name) {
             None => {
                 reply.metadata.response_code = ResponseCode::NXDomain;
@@ -372,12 +376,16 @@ fn reply(message: Message, known: &BTreeMap<String, Entry>) -> Option<Message> {
             Some(Entry::Addresses(addresses)) => {
                 for address in addresses {
                     match (address, query.query_type()) {
-                        (IpAddr::V4(v4), RecordType::A) => reply.add_answer(
-                            Record::from_rdata(owner.clone(), 60, RData::A((*v4).into())),
-                        ),
-                        (IpAddr::V6(v6), RecordType::AAAA) => reply.add_answer(
-                            Record::from_rdata(owner.clone(), 60, RData::AAAA((*v6).into())),
-                        ),
+                        (IpAddr::V4(v4), RecordType::A) => reply.add_answer(Record::from_rdata(
+                            owner.clone(),
+                            60,
+                            RData::A((*v4).into()),
+                        )),
+                        (IpAddr::V6(v6), RecordType::AAAA) => reply.add_answer(Record::from_rdata(
+                            owner.clone(),
+                            60,
+                            RData::AAAA((*v6).into()),
+                        )),
                         _ => &mut reply,
                     };
                 }
