@@ -96,22 +96,43 @@ pub fn gist(complaint: &Complaint) -> Complaint {
     }
 }
 
-/// Status codes have three digits and stay; every other run of digits becomes `#`.
-fn without_numbers(text: &str) -> String {
+/// A text without what differs from one time to the next. What stands between blanks, quotes
+/// and the like: an id, an address, a date or a number
+/// becomes `#`, a status code of three digits stays.
+pub fn without_numbers(text: &str) -> String {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "-.:+".contains(character);
     let mut gist = String::with_capacity(text.len());
-    let mut digits = String::new();
-    for character in text.chars().chain(['\0']) {
-        if character.is_ascii_digit() {
-            digits.push(character);
-            continue;
-        }
-        if !digits.is_empty() {
-            gist.push_str(if digits.len() == 3 { &digits } else { "#" });
-            digits.clear();
-        }
-        gist.push(character);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|character| !is_part(character)).unwrap_or(rest.len());
+        gist.push_str(&gist_of_word(&rest[..end]));
+        let next = rest[end..].chars().next().map_or(end, |other| end + other.len_utf8());
+        gist.push_str(&rest[end..next]);
+        rest = &rest[next..];
     }
-    gist.pop();
+    gist
+}
+
+fn gist_of_word(word: &str) -> String {
+    let bare = word.trim_end_matches(['.', ':']);
+    let is_status = bare.len() == 3 && bare.bytes().all(|byte| byte.is_ascii_digit());
+    let has_digit = bare.bytes().any(|byte| byte.is_ascii_digit());
+    let is_id =
+        bare.len() >= 16 && bare.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if is_status || !has_digit {
+        return word.to_owned();
+    }
+    if is_id {
+        return "#".to_owned();
+    }
+    let mut gist = String::new();
+    for character in word.chars() {
+        match character {
+            '0'..='9' if gist.ends_with('#') => {}
+            '0'..='9' => gist.push('#'),
+            other => gist.push(other),
+        }
+    }
     gist
 }
 

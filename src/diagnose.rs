@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::access::Gap;
 use crate::api::{Confidence, Owner, Severity};
 use crate::complaint::Complaint;
-use crate::evidence::{Attempt, End, Evidence, StepName};
+use crate::evidence::{Attempt, End, Evidence, Repository, StepName};
 use crate::image::{Host, ImageError, ImageRef};
 
 mod answers;
@@ -158,7 +158,7 @@ impl Subject<'_> {
 
 /// Says what the evidence means.
 pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
-    let deciding = evidence.attempts.last().or(evidence.anonymous.as_ref());
+    let deciding = furthest(&evidence.attempts).or(evidence.anonymous.as_ref());
     let refused_by_all = evidence.attempts.iter().all(|attempt| !is_served(attempt));
     let mut findings = Vec::new();
     let verdict = if is_served(&evidence.opening) {
@@ -169,9 +169,13 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
     } else if evidence.attempts.is_empty() {
         match &evidence.anonymous {
             Some(anonymous) if is_served(anonymous) => Verdict::Pullable,
-            Some(anonymous) if !is_refusal(&anonymous.end) => {
+            Some(anonymous) if !wants_credential(&anonymous.end) => {
                 findings.extend(answers::finding(subject, anonymous, evidence));
                 verdict_of_failure(&findings)
+            }
+            Some(anonymous) if hides_from_strangers(subject, anonymous, &evidence.gaps) => {
+                findings.push(credentials::hidden_from_strangers(subject));
+                Verdict::NotPullable
             }
             Some(_) | None => {
                 findings.extend(credentials::absence(subject, &evidence.gaps));
@@ -179,10 +183,18 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
             }
         }
     } else {
-        let attempts = evidence.attempts.iter();
-        findings
-            .extend(attempts.filter_map(|attempt| answers::finding(subject, attempt, evidence)));
-        if refused_by_all {
+        for attempt in &evidence.attempts {
+            let finding = answers::finding(subject, attempt, evidence);
+            // What got less far than another credential is not what stops the pull.
+            let is_cause = deciding.is_none_or(|deciding| reach(attempt) >= reach(deciding));
+            findings.extend(
+                finding.map(|finding| if is_cause { finding } else { finding.into_warning() }),
+            );
+        }
+        if let Some(stale) = stale(subject, evidence) {
+            findings = vec![stale];
+            Verdict::NotPullable
+        } else if refused_by_all {
             findings.extend(credentials::beside_refused(subject, &evidence.gaps));
             verdict_of_failure(&findings)
         } else {
@@ -194,8 +206,46 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
         findings.extend(credentials::beside_pullable(subject, &evidence.gaps));
         findings.insert(0, pullable(subject, evidence));
     }
+    if evidence.gaps.iter().any(|gap| matches!(gap, Gap::SecretForbidden { .. })) {
+        // The secret that could not be read may be the one that the kubelet is served with.
+        let errors = findings.iter_mut().filter(|finding| finding.severity == Severity::Error);
+        errors.for_each(|finding| finding.confidence = finding.confidence.max(Confidence::Likely));
+    }
     rank(&mut findings);
     Diagnosis { verdict, findings, progress: progress(evidence, deciding) }
+}
+
+/// Where every credential was refused and the image is served without one, the credentials
+/// are what breaks the pull: the kubelet makes no anonymous attempt after them.
+fn stale(subject: Subject<'_>, evidence: &Evidence) -> Option<Finding> {
+    let refused = |attempt: &Attempt| matches!(&attempt.end, End::Answered { answer, .. } if answer.status == 401);
+    let is_public = evidence.anonymous.as_ref().is_some_and(is_served);
+    let first = evidence.attempts.first()?.credential.as_ref()?;
+    let all_refused = evidence.attempts.iter().all(refused);
+    (is_public && all_refused).then(|| credentials::stale(subject, first))
+}
+
+/// Whether the registry is open to strangers in general and refuses them this image.
+fn hides_from_strangers(subject: Subject<'_>, anonymous: &Attempt, gaps: &[Gap]) -> bool {
+    let has_token = anonymous.steps.iter().any(|step| step.name == StepName::Token && step.passed);
+    subject.registry().as_str() == "docker.io" && has_token && gaps.is_empty()
+}
+
+/// The attempt that got furthest, the first of several: what stopped that one stops the pull.
+fn furthest(attempts: &[Attempt]) -> Option<&Attempt> {
+    attempts.iter().reduce(|best, next| if reach(next) > reach(best) { next } else { best })
+}
+
+/// How far an attempt got: refused, known but without the right, told that nothing is there,
+/// served.
+fn reach(attempt: &Attempt) -> u8 {
+    let has_token = attempt.steps.iter().any(|step| step.name == StepName::Token && step.passed);
+    match &attempt.end {
+        End::Served { .. } => 3,
+        End::Answered { step: StepName::Manifest, answer, .. } if answer.status == 404 => 2,
+        End::Answered { .. } => u8::from(has_token),
+        End::Challenged { .. } | End::Unreachable { .. } | End::NotSent { .. } => 0,
+    }
 }
 
 /// A finding that decides nothing leaves the verdict open.
@@ -211,9 +261,11 @@ fn is_served(attempt: &Attempt) -> bool {
     matches!(attempt.end, End::Served { .. })
 }
 
-/// Whether the server refused for want of a credential or of rights.
-fn is_refusal(end: &End) -> bool {
-    matches!(end, End::Answered { answer, .. } if matches!(answer.status, 401 | 403))
+/// Whether the server refused for want of a credential. A 403 that does not call it so can be
+/// a firewall's.
+fn wants_credential(end: &End) -> bool {
+    matches!(end, End::Answered { answer, .. } if answer.status == 401
+        || answer.status == 403 && answer.errors.iter().any(|error| error.code == "DENIED"))
 }
 
 fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {
@@ -343,11 +395,22 @@ fn progress(evidence: &Evidence, deciding: Option<&Attempt>) -> Progress {
             progress.authorized = Some(true);
             progress.found = Some(true);
         }
+        End::Answered { step: StepName::Token, answer, .. } => match answer.status {
+            401 | 403 => progress.authenticated = Some(false),
+            _ => {}
+        },
         End::Answered { answer, .. } => match answer.status {
             404 => {
                 progress.authenticated = Some(true);
-                progress.authorized = Some(true);
-                progress.found = Some(false);
+                let told = evidence.repository.as_ref();
+                let is_told = !matches!(told, None | Some(Repository::NotTold { .. }))
+                    || answer.errors.iter().any(|error| {
+                        matches!(error.code.as_str(), "NAME_UNKNOWN" | "MANIFEST_UNKNOWN")
+                    });
+                if is_told {
+                    progress.authorized = Some(true);
+                    progress.found = Some(false);
+                }
             }
             401 | 403 if token_granted => {
                 progress.authenticated = Some(true);
@@ -362,7 +425,7 @@ fn progress(evidence: &Evidence, deciding: Option<&Attempt>) -> Progress {
 }
 
 /// The first `limit` characters, with a mark where something is missing.
-fn shorten(text: &str, limit: usize) -> String {
+pub fn shorten(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }

@@ -19,19 +19,19 @@
 //! secret, a network or a registry is part of the [`evidence`]; an API server that does not
 //! answer is an error, tried again and counted.
 
-pub mod access;
 pub mod api;
-pub mod cli;
-pub mod complaint;
-pub mod controller;
-pub mod diagnose;
-pub mod evidence;
-pub mod image;
-pub mod install;
-pub mod probe;
-pub mod publish;
-pub mod report;
-pub mod resolve;
 pub mod secret;
-pub mod server;
+pub mod image;
+pub mod complaint;
 pub mod target;
+pub mod access;
+pub mod evidence;
+pub mod resolve;
+pub mod probe;
+pub mod diagnose;
+pub mod report;
+pub mod publish;
+pub mod server;
+pub mod controller;
+pub mod install;
+pub mod cli;

@@ -12,7 +12,7 @@ use crate::image::{self, Host, ImageRef};
 
 pub mod pod;
 
-use pod::{Container, ContainerStatus, ImageVolume, Pod, PodSpec, Waiting};
+use pod::{Container, ContainerState, ContainerStatus, ImageVolume, Pod, PodSpec, Waiting};
 
 /// One image that has to be looked at with one list of pull secrets.
 ///
@@ -100,7 +100,7 @@ pub struct PodState {
     pub failing: FailingPod,
     /// The images of containers that have started: they were certainly pulled.
     pub started: Vec<String>,
-    /// All images of the pod.
+    /// The images of the containers that may still run: an ended one pulls no more.
     pub images: Vec<String>,
 }
 
@@ -146,15 +146,21 @@ fn waits(pod: &Pod) -> Vec<Wait> {
     for (container, status) in containers(pod) {
         let Some((waiting, complaint)) = waiting_for_image(status) else { continue };
         let image = image_at_fault(pod, container, &waiting.message);
-        if waits.iter().any(|wait| wait.image == image && wait.complaint == complaint) {
-            continue;
+        // After an image was changed in place, the words of the last attempt are about the one
+        // before until the kubelet tries again.
+        let is_about_another =
+            waiting.message.contains("image \"") && !names(&waiting.message, image);
+        let fresh = complaint::is_fresh_attempt(&waiting.reason) && !is_about_another;
+        let same = |wait: &&mut Wait| wait.image == image && wait.complaint == complaint;
+        match waits.iter_mut().find(same) {
+            Some(wait) => wait.fresh |= fresh,
+            None => waits.push(Wait {
+                container: container.name.clone(),
+                image: image.to_owned(),
+                complaint,
+                fresh,
+            }),
         }
-        waits.push(Wait {
-            container: container.name.clone(),
-            image: image.to_owned(),
-            complaint,
-            fresh: complaint::is_fresh_attempt(&waiting.reason),
-        });
     }
     waits
 }
@@ -203,10 +209,18 @@ fn names(message: &str, image: &str) -> bool {
 
 /// The images of the containers that have run, now or before, and of what they mount.
 fn started_images(pod: &Pod) -> Vec<String> {
-    let started = containers(pod).filter(|(_, status)| {
-        let states = [&status.state, &status.last_state];
-        states.iter().any(|state| state.running.is_some() || state.terminated.is_some())
-    });
+    let ran = |state: &ContainerState| {
+        let ended = state.terminated.as_ref();
+        state.running.is_some() || ended.is_some_and(|ended| ended.started_at.is_some())
+    };
+    // One that crashed waits with this image; for any other wait it may have run with
+    // another image, before the pod's was changed.
+    let crashed = |status: &ContainerStatus| {
+        let waiting = status.state.waiting.as_ref();
+        waiting.is_some_and(|waiting| waiting.reason == "CrashLoopBackOff")
+            && ran(&status.last_state)
+    };
+    let started = containers(pod).filter(|(_, status)| ran(&status.state) || crashed(status));
     started
         .flat_map(|(container, _)| {
             let mounted = volume_images(pod, container).map(|image| image.reference.clone());
@@ -227,7 +241,18 @@ fn volume_images<'pod>(
 
 fn images(pod: &Pod) -> Vec<String> {
     let PodSpec { containers, init_containers, ephemeral_containers, volumes, .. } = &pod.spec;
+    let statuses = &pod.status;
+    let statuses = statuses
+        .container_statuses
+        .iter()
+        .chain(&statuses.init_container_statuses)
+        .chain(&statuses.ephemeral_container_statuses);
+    let ended: Vec<&str> = statuses
+        .filter(|status| status.state.terminated.is_some())
+        .map(|status| status.name.as_str())
+        .collect();
     let containers = containers.iter().chain(init_containers).chain(ephemeral_containers);
+    let containers = containers.filter(|container| !ended.contains(&container.name.as_str()));
     let volumes = volumes.iter().filter_map(|volume| volume.image.as_ref());
     containers
         .map(|container| container.image.clone())

@@ -51,8 +51,9 @@ pub fn duration(text: &str) -> Option<Duration> {
 
 /// When to probe next: at the interval; sooner while something fails that can heal by
 /// itself; not before a limited registry says so. A refused credential is not sent again
-/// before the interval, since registries lock accounts out. `chance` in `[0, 1)` spreads
-/// the probes of many checks over a tenth of the time.
+/// before the interval, since registries lock accounts out: one image that costs so much
+/// slows down all of its check. `chance` in `[0, 1)` spreads the probes of many checks over
+/// a tenth of the time, and never brings one forward.
 pub(crate) fn next_probe(
     spec: &RegistryCheckSpec,
     outcomes: &[Outcome],
@@ -62,17 +63,21 @@ pub(crate) fn next_probe(
     let interval = interval(spec);
     let failing = outcomes.iter().filter(|outcome| outcome.diagnosis.verdict != Verdict::Pullable);
     let waits = failing.map(|outcome| {
-        let codes = outcome.diagnosis.findings.iter().map(|finding| finding.code);
-        let costs = |code| matches!(code, Code::CredentialRejected | Code::RateLimited);
-        let soonest = if codes.clone().any(costs) { interval } else { WHILE_FAILING.min(interval) };
+        let mut codes = outcome.diagnosis.findings.iter().map(|finding| finding.code);
+        let soonest = if codes.any(costs) { interval } else { WHILE_FAILING.min(interval) };
         retry_after(outcome).map_or(soonest, |after| soonest.max(after))
     });
-    let wait = waits.min().unwrap_or(interval);
-    let spread = wait.mul_f64(0.95 + chance / 10.0);
+    let wait = waits.max().unwrap_or(interval);
+    let spread = wait.mul_f64(1.0 + chance / 10.0);
     SignedDuration::try_from(spread)
         .ok()
         .and_then(|spread| now.checked_add(spread).ok())
         .unwrap_or(now)
+}
+
+/// Whether asking again costs something: a lock-out, or what is left of a limit.
+fn costs(code: Code) -> bool {
+    matches!(code, Code::CredentialRejected | Code::StaleCredential | Code::RateLimited)
 }
 
 fn retry_after(outcome: &Outcome) -> Option<Duration> {

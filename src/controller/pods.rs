@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::complaint;
+use crate::complaint::{self, Complaint};
 use crate::image::Host;
 use crate::target::pod::Pod;
 use crate::target::{self, FailingPod, PodState, Wait};
@@ -149,6 +149,14 @@ fn keys(entry: &Entry) -> BTreeSet<Key> {
 /// restarted, say) has not pulled its image yet: it fails until it has started, or until
 /// the pod does not want that image any more.
 fn keep_waits(pod: &mut FailingPod, before: &FailingPod, started: &[String], images: &[String]) {
+    for wait in &mut pod.waits {
+        // Before Kubernetes 1.33 a back-off does not repeat the cause.
+        let forgotten = Complaint::PullFailed { cause: String::new() };
+        let known = before.waits.iter().find(|known| known.image == wait.image);
+        if let Some(known) = known.filter(|_| wait.complaint == forgotten) {
+            wait.complaint = known.complaint.clone();
+        }
+    }
     for wait in &before.waits {
         let waits_still = pod.waits.iter().any(|other| other.image == wait.image);
         if !waits_still && !started.contains(&wait.image) && images.contains(&wait.image) {

@@ -58,6 +58,15 @@ impl Answered<'_> {
         }
     }
 
+    /// Whether the answer is a firewall's, which says whom it refuses (Azure Container
+    /// Registry: `client with IP '…' is not allowed access`).
+    fn names_the_client(&self) -> bool {
+        self.answer.errors.iter().any(|error| {
+            error.message.contains("client with IP")
+                || error.message.contains("is not allowed access")
+        })
+    }
+
     fn has_error(&self, code: &str) -> bool {
         self.answer.errors.iter().any(|error| error.code == code)
     }
@@ -69,27 +78,33 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
     let said = in_words(answer);
     match answer.status {
         401 if answered.has_token() => hidden(subject, answered, &said),
-        401 => credentials::rejected(subject, answered.secret(), &said),
+        401 => rejected(subject, answered, &said),
+        403 if answered.names_the_client() => Finding::new(
+            Code::NetworkRuleDenied,
+            Confidence::Certain,
+            format!("the firewall of {} refuses this cluster's address ({said})", hop.host),
+            format!("Let the address in that the answer names: for an Azure registry, az acr network-rule add -n {} --ip-address ADDRESS. Or reach it by a private endpoint.", hop.host.split('.').next().unwrap_or_default()),
+        ),
         403 if answered.has_error("DENIED") || answered.has_token() => {
             hidden(subject, answered, &said)
         }
         403 => Finding::new(
             Code::AccessForbidden,
-            Confidence::Certain,
+            subject.confidence(&["403", "forbidden"]),
             format!("{} forbids access ({said})", hop.host),
             format!("Ask whoever runs {} which it is: a firewall that does not know this cluster's outgoing address, a disabled public endpoint, or a credential without rights.", hop.host),
         ),
         404 => not_found(subject, answered, &said),
         429 => Finding::new(
             Code::RateLimited,
-            Confidence::Certain,
+            subject.confidence(&["429", "too many requests", "toomanyrequests"]),
             format!("{} limits requests ({said})", hop.host),
             "Wait until the limit ends. To raise it, pull with a credential of an account that has a higher limit, or through a cache of your own.".to_owned(),
         ),
         500..=599 => Finding::new(
             Code::RegistryUnavailable,
             subject.confidence(&[&answer.status.to_string()]),
-            format!("{} has a fault of its own ({said})", hop.host),
+            format!("{} answers with a server error ({said})", hop.host),
             format!("Wait, and look at the status page of {} or ask whoever runs it; the kubelet goes on trying by itself.", hop.host),
         ),
         _ => Finding::new(
@@ -98,6 +113,17 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
             format!("{} answers the request for {image} with {said}, which does not decide", hop.host),
             "Ask whoever runs the registry what this answer means.".to_owned(),
         ),
+    }
+}
+
+/// A token service that refuses a login has looked at it. A Basic registry may answer 401 for
+/// other reasons too, such as a tag that is not there.
+fn rejected(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
+    let finding = credentials::rejected(subject, answered.secret(), said);
+    if answered.step == StepName::Token {
+        finding
+    } else {
+        Finding { confidence: Confidence::Likely, ..finding }
     }
 }
 
@@ -120,7 +146,10 @@ fn not_found(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Findi
         ),
     );
     let tag_missing = (
-        format!("{registry} has the repository {path}, but nothing under {}", image.reference()),
+        match (image.digest(), image.tag()) {
+            (None, Some(tag)) => format!("{registry} has the repository {path}, but no tag {tag}"),
+            _ => format!("{registry} has the repository {path}, but not {}", image.reference()),
+        },
         format!(
             "Correct the tag or digest in the image's name, or push the image: docker push {image}"
         ),
@@ -154,7 +183,7 @@ fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
         Code::NotFoundOrNotAuthorized,
         Confidence::Certain,
         format!(
-            "{registry} does not give {image} to {who} ({said}), and hides whether it is not there or may not be pulled"
+            "{registry} refuses {image} to {who} ({said}): either it does not exist, or it may not be pulled with that; the registry hides which"
         ),
         format!(
             "Check that {} exists in {registry} under exactly this name, and that the account of the credential may pull from it.",

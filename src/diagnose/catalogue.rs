@@ -152,6 +152,10 @@ catalogue! {
         "What answers is no registry.",
         "Something answers on that port and does not speak HTTP as a registry does.",
         "OCI distribution specification 1.1";
+    NetworkRuleDenied: Network, Error, Registry,
+        "The registry's firewall refuses this cluster's address.",
+        "The registry is open to listed networks only, and the address from which this cluster reaches it is not among them.",
+        "Azure Container Registry, Configure public IP network rules";
     AccessForbidden: Network, Error, Registry,
         "The registry forbids access and does not say why.",
         "A 403 can come from the registry's firewall, from a disabled public endpoint, or from missing rights.",
@@ -164,6 +168,10 @@ catalogue! {
         "The registry refuses the credential.",
         "A user name and password were sent and refused; the registry says no more.",
         "RFC 9110, 15.5.2";
+    StaleCredential: Authentication, Error, Workload,
+        "The image is public, and the credential is what breaks the pull.",
+        "The registry serves this image to anybody, but the kubelet sends the credential that it finds, and the registry refuses it. There is no anonymous attempt after a refused credential.",
+        "Kubernetes 1.35, pkg/kubelet/kuberuntime/kuberuntime_image.go";
     NotFoundOrNotAuthorized: Authorization, Error, Registry,
         "The image is not there, or the credential may not pull it.",
         "The registry hides which of the two it is.",

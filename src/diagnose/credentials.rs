@@ -1,10 +1,13 @@
 //! Findings about credentials that are missing, unusable or for another registry.
 
-use crate::access::{Gap, Mismatch};
+use crate::access::{Gap, Mismatch, Provenance};
 use crate::api::Confidence;
 
 use super::catalogue::Code;
 use super::{Finding, Subject};
+
+/// How many entries of one secret a message names.
+const MOST_ENTRIES: usize = 3;
 
 /// Why no credential reached the registry.
 pub(super) fn absence(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
@@ -43,17 +46,17 @@ fn no_credentials(subject: Subject<'_>) -> Finding {
     let registry = subject.registry();
     let message =
         format!("no pull secret is given for {image}, and {registry} refuses anonymous pulls");
-    let remedy = format!(
-        "Create a pull secret and name it in the pod's imagePullSecrets, or in those of its service account (which only new pods get): {}",
+    let secret = format!(
+        "reate a pull secret and name it in the pod's imagePullSecrets, or in those of its service account (which only new pods get): {}",
         create_secret(subject, "regcred")
     );
     let remedy = if is_azure(registry.as_str()) {
         let name = registry.as_str().split('.').next().unwrap_or_default();
         format!(
-            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr {name}. Or: {remedy}"
+            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr {name}. Or c{secret}"
         )
     } else {
-        remedy
+        format!("C{secret}")
     };
     // The node may have credentials of its own, which this probe does not see.
     Finding::new(Code::NoCredentials, Confidence::Likely, message, remedy)
@@ -73,7 +76,12 @@ fn of_gaps(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
         };
         match findings.iter_mut().find(same) {
             Some(other) if finding.code == Code::PullSecretHostMismatch => {
-                if let Some((_, more)) = finding.message.split_once(": ") {
+                // A status and an Event have little room; `credentials IMAGE` lists them all.
+                if other.message.matches("; ").count() + 1 == MOST_ENTRIES {
+                    other.message.push_str("; and so on");
+                } else if other.message.matches("; ").count() < MOST_ENTRIES
+                    && let Some((_, more)) = finding.message.split_once(": ")
+                {
                     other.message = format!("{}; {more}", other.message);
                 }
             }
@@ -114,7 +122,7 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             Code::PullSecretMalformed,
             Confidence::Certain,
             format!(
-                "pull secret {secret} cannot be read: {reason}; because of it the kubelet pulls nothing for the pod"
+                "the kubelet pulls nothing for the pod, because pull secret {secret} cannot be read: {reason}"
             ),
             format!("Replace it: {}", replace_secret(subject, secret)),
         ),
@@ -124,7 +132,7 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             format!(
                 "pull secret {secret} has no entry for {registry}: {key} is dropped, since {reason}"
             ),
-            format!("Write the entry for {registry}: {}", replace_secret(subject, secret)),
+            add_secret(subject, secret),
         ),
         Gap::EntryNotMatching { secret, key, rule } => Finding::new(
             Code::PullSecretHostMismatch,
@@ -133,7 +141,7 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
                 "pull secret {secret} has no entry for {registry}: {key} does not match, {}",
                 rule_in_words(rule)
             ),
-            format!("Write the entry for {registry}: {}", replace_secret(subject, secret)),
+            add_secret(subject, secret),
         ),
     };
     finding.of_credential(Some(format!("secret {}", secret_of(gap))))
@@ -188,6 +196,14 @@ fn create_secret(subject: Subject<'_>, secret: &str) -> String {
     )
 }
 
+/// Another secret beside one whose entries are for other registries, which stay.
+fn add_secret(subject: Subject<'_>, secret: &str) -> String {
+    format!(
+        "Create another secret, and name it in imagePullSecrets beside {secret}: {}",
+        create_secret(subject, &format!("{secret}-2"))
+    )
+}
+
 /// A secret's type cannot be changed, so it has to be made anew.
 fn replace_secret(subject: Subject<'_>, secret: &str) -> String {
     format!(
@@ -202,6 +218,36 @@ pub(super) fn update_secret(subject: Subject<'_>, secret: &str) -> String {
     format!("{} --dry-run=client -o yaml | kubectl apply -f -", create_secret(subject, secret))
 }
 
+/// The image is public, and a credential that the registry refuses stands in the way.
+pub(super) fn stale(subject: Subject<'_>, provenance: &Provenance) -> Finding {
+    let Subject { namespace, image, .. } = subject;
+    let Provenance::PullSecret { secret, key } = provenance;
+    let message = format!(
+        "{} serves {image} to anybody, and refuses the credential in pull secret {secret}, which is what breaks the pull",
+        subject.registry()
+    );
+    let remedy = format!(
+        "Take the entry {key} out of the secret, or the secret out of the pod's imagePullSecrets; where nothing else needs it: kubectl delete secret {secret} -n {namespace}"
+    );
+    Finding::new(Code::StaleCredential, Confidence::Certain, message, remedy)
+        .of_credential(Some(provenance.to_string()))
+}
+
+/// Docker Hub gives a token to anybody and then answers alike for what is private and for
+/// what does not exist.
+pub(super) fn hidden_from_strangers(subject: Subject<'_>) -> Finding {
+    let Subject { namespace, image, .. } = subject;
+    let message = format!(
+        "{} does not serve {image} to strangers: either it does not exist, or it is private, and no pull secret is given",
+        subject.registry()
+    );
+    let remedy = format!(
+        "Check the image's name, letter by letter. If it is private, create a pull secret in namespace {namespace} and name it in the pod's imagePullSecrets: {}",
+        create_secret(subject, "regcred")
+    );
+    Finding::new(Code::NotFoundOrNotAuthorized, Confidence::Likely, message, remedy)
+}
+
 /// What a registry's refusal of one credential means.
 pub(super) fn rejected(subject: Subject<'_>, secret: Option<&str>, detail: &str) -> Finding {
     let registry = subject.registry();
@@ -213,7 +259,7 @@ pub(super) fn rejected(subject: Subject<'_>, secret: Option<&str>, detail: &str)
         || "Use another credential.".to_owned(),
         |secret| {
             format!(
-                "Put a user name and password that {registry} accepts into the secret: {}",
+                "Put a user name and password that {registry} accepts into the secret (this replaces all its entries): {}",
                 update_secret(subject, secret)
             )
         },

@@ -25,7 +25,7 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
         }
         Failure::LookupFailed { detail } => (
             Code::DnsFailure,
-            &["server misbehaving", "i/o timeout", "lookup"],
+            &["server misbehaving", "read udp", "temporary failure in name resolution"],
             format!("{host} could not be looked up ({detail})"),
             format!(
                 "Look at the cluster's resolver (kubectl get pods -n kube-system -l k8s-app=kube-dns) and at the one it asks. To see what a node sees: nslookup {host}"
@@ -36,7 +36,7 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
             &["connection refused"],
             format!("nothing accepts connections at {place}"),
             format!(
-                "Check the port in the image's name, that the registry runs, and that no firewall refuses: curl -v https://{host}/v2/"
+                "Check the port in the image's name, that the registry runs, and that no firewall refuses. To test it: curl -v https://{host}/v2/"
             ),
         ),
         Failure::TimedOut { during, millis } => (
@@ -48,7 +48,7 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
                 waiting_for(*during)
             ),
             format!(
-                "Open the way from the cluster to {place} in firewalls, network policies and routes: curl -v --max-time 10 https://{host}/v2/"
+                "Open the way from the cluster to {place} in firewalls, network policies and routes. To test it: curl -v --max-time 10 https://{host}/v2/"
             ),
         ),
         Failure::Reset { during } => (
@@ -56,7 +56,7 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
             &["reset by peer", "eof"],
             format!("{place} closes the connection ({})", waiting_for(*during)),
             format!(
-                "Look for a firewall or proxy between the cluster and {place}, and at the log of the registry: curl -v https://{host}/v2/"
+                "Look for a firewall or proxy between the cluster and {place}, and at the log of the registry. To test it: curl -v https://{host}/v2/"
             ),
         ),
         Failure::NoRoute { detail } => (
@@ -122,7 +122,7 @@ fn certificate(
     let (code, words, message, remedy): (_, &[&str], _, _) = match problem {
         CertificateProblem::Untrusted => (
             Code::TlsCertificateUntrusted,
-            &["unknown authority", "x509"],
+            &["unknown authority", "not trusted", "self-signed"],
             format!("the certificate of {place} is signed by {issuer}, which is not trusted"),
             format!(
                 "If that is your own authority, give it to the nodes (a ca line in /etc/containerd/certs.d/{}/hosts.toml) and to this controller (its ConfigMap registrycheck-ca). If it is a proxy's, let traffic to the registry pass it by. {look}",
@@ -145,7 +145,12 @@ fn certificate(
         ),
         CertificateProblem::WrongName => (
             Code::TlsNameMismatch,
-            &["certificate is valid for", "cannot validate certificate", "common name"],
+            &[
+                "certificate is valid for",
+                "not valid for any names",
+                "cannot validate certificate",
+                "common name",
+            ],
             format!("the certificate of {place} is for {}, not for {}", list(names), hop.host),
             format!("Use a name that the certificate has, or issue one for {}. {look}", hop.host),
         ),

@@ -9,6 +9,7 @@ use Confidence::{Certain, Likely, Possible};
 use Verdict::{NotPullable, Pullable, Undecided};
 
 mod credentials;
+mod misleading;
 mod network;
 
 const IMAGE: &str = "r.test/shop/api:1";
@@ -139,7 +140,7 @@ fn the_second_credential_serves_and_the_first_is_a_warning() {
     let first = attempt(Some("bad"), answered(401, &[]));
     let evidence =
         Evidence { attempts: vec![first, attempt(Some("good"), served())], ..evidence() };
-    check(&evidence, Pullable, &[(Code::CredentialRejected, Certain), (Code::Pullable, Certain)]);
+    check(&evidence, Pullable, &[(Code::CredentialRejected, Likely), (Code::Pullable, Certain)]);
     let [rejected, pullable] = diagnosis(&evidence).findings.try_into().unwrap();
     assert_eq!(rejected.severity, Severity::Warning);
     assert_eq!(rejected.credential.as_deref(), Some("secret bad (key r.test)"));

@@ -116,8 +116,8 @@ pub struct ContainerState {
     pub waiting: Option<Waiting>,
     /// It runs.
     pub running: Option<Present>,
-    /// It ended.
-    pub terminated: Option<Present>,
+    /// It ended, or never came to run.
+    pub terminated: Option<Terminated>,
 }
 
 /// Why a container waits.
@@ -128,6 +128,15 @@ pub struct Waiting {
     pub reason: String,
     /// A sentence.
     pub message: String,
+}
+
+/// The end of a container.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Terminated {
+    /// When it had started; the kubelet also ends containers that never did
+    /// (`TerminatePod`, `pkg/kubelet/status/status_manager.go`).
+    pub started_at: Option<String>,
 }
 
 /// A state of which only matters that it is there.

@@ -319,3 +319,53 @@ fn the_images_of_a_check_are_targets_without_pods() {
         }
     }
 }
+
+#[test]
+fn a_container_that_never_ran_is_not_started_when_its_pod_ends() {
+    let unknown = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown",
+        "message": "The container could not be located when the pod was terminated",
+        "startedAt": null, "finishedAt": null}});
+    check_started(|pod| pod["status"]["containerStatuses"][0]["state"] = unknown, &[]);
+}
+
+#[test]
+fn an_image_changed_in_place_has_not_started() {
+    let ended = json!({"terminated": {"startedAt": "2026-01-01T00:00:00Z", "exitCode": 1}});
+    check_started(|pod| pod["status"]["containerStatuses"][0]["lastState"] = ended, &[]);
+}
+
+#[test]
+fn a_wait_is_fresh_where_one_of_its_containers_has_just_failed() {
+    let state = changed(|pod| {
+        let image = "r.test/shop/api:1";
+        pod["spec"]["containers"] =
+            json!([{"name": "c", "image": image}, {"name": "d", "image": image}]);
+        let back_off =
+            format!("Back-off pulling image \"r.test/shop/api:1\": ErrImagePull: {MESSAGE}");
+        pod["status"]["containerStatuses"] = json!([
+            {"name": "c", "state": waiting("ImagePullBackOff", &back_off)},
+            {"name": "d", "state": waiting("ErrImagePull", MESSAGE)},
+        ]);
+    });
+    assert!(state.failing.waits[0].fresh);
+}
+
+#[test]
+fn nodes_with_other_addresses_fail_alike() {
+    let spec = spec(json!({"registry": "r.test"}));
+    let pods = [
+        failing(0, "read tcp 10.0.0.5:40112->10.0.0.20:443: connection reset by peer"),
+        failing(1, "read tcp 10.0.0.105:40998->10.0.0.20:443: connection reset by peer"),
+    ];
+    check_targets(&spec, &pods, &[2]);
+}
+
+#[test]
+fn correlation_ids_do_not_make_two_causes() {
+    let spec = spec(json!({"registry": "r.test"}));
+    let pods = [
+        failing(0, "401 Unauthorized, correlationId: 5c8eab12-77a0-4a0c-9e3b-0d1f2a3b4c5d"),
+        failing(1, "401 Unauthorized, correlationId: d0a7fe00-1b2c-4d3e-8f90-a1b2c3d4e5f6"),
+    ];
+    check_targets(&spec, &pods, &[2]);
+}

@@ -268,3 +268,23 @@ fn only_the_recovered_image_is_hidden() {
     index.mark_recovered(std::iter::once("a"), "r.test/another:1");
     assert_eq!(index.failing(&key("r.test")).len(), 1);
 }
+
+#[test]
+fn a_back_off_without_a_cause_is_no_change() {
+    let mut index = index();
+    let bare = waiting("ImagePullBackOff", &format!("Back-off pulling image \"{IMAGE}\""));
+    check(&mut index, &bare, &[], true);
+    check(&mut index, &just_failed(), &[], true);
+}
+
+#[test]
+fn a_pod_that_ran_before_and_waits_again_stays() {
+    let mut a = pod("a", IMAGE, &just_failed());
+    a.status.container_statuses[0].last_state.terminated =
+        Some(crate::target::pod::Terminated::default());
+    let mut index = Index::default();
+    index.apply(&a);
+    a.status.container_statuses[0].state = serde_json::from_value(creating()).unwrap();
+    check_changes(&index.apply(&a), &[]);
+    assert_eq!(index.failing(&key("r.test")).len(), 1);
+}

@@ -78,11 +78,39 @@ fn nothing_is_concluded_from_an_unreadable_secret() {
 fn a_refused_credential_is_rejected() {
     let attempts = vec![attempt(Some("bad"), answered(401, &["UNAUTHORIZED"]))];
     let evidence = Evidence { attempts, ..evidence() };
-    check(&evidence, NotPullable, &[(Code::CredentialRejected, Certain)]);
+    check(&evidence, NotPullable, &[(Code::CredentialRejected, Likely)]);
     let [finding] = diagnosis(&evidence).findings.try_into().unwrap();
     assert!(finding.message.contains("pull secret bad"), "{}", finding.message);
     assert!(finding.remedy.ends_with("--dry-run=client -o yaml | kubectl apply -f -"));
     check_progress(&evidence, [Some(true), Some(false), None, None]);
+}
+
+/// A Basic registry may answer 401 for other reasons; a token service has looked at the login.
+#[test]
+fn a_login_that_the_token_service_refuses_is_rejected_for_certain() {
+    let mut refused = attempt(Some("bad"), answered(401, &["UNAUTHORIZED"]));
+    if let End::Answered { step, .. } = &mut refused.end {
+        *step = StepName::Token;
+    }
+    let evidence = Evidence { attempts: vec![refused], ..evidence() };
+    check(&evidence, NotPullable, &[(Code::CredentialRejected, Certain)]);
+}
+
+#[test]
+fn a_refused_credential_before_a_public_image_is_stale() {
+    let attempts = vec![attempt(Some("old"), answered(401, &[]))];
+    let evidence = Evidence { attempts, anonymous: Some(attempt(None, served())), ..evidence() };
+    check(&evidence, NotPullable, &[(Code::StaleCredential, Certain)]);
+}
+
+#[test]
+fn a_firewall_that_names_the_client_is_told_from_missing_rights() {
+    let mut denied = attempt(Some("good"), answered(403, &["DENIED"]));
+    if let End::Answered { answer, .. } = &mut denied.end {
+        answer.errors[0].message = "client with IP '20.1.2.3' is not allowed access.".to_owned();
+    }
+    let evidence = Evidence { attempts: vec![denied], ..evidence() };
+    check(&evidence, NotPullable, &[(Code::NetworkRuleDenied, Certain)]);
 }
 
 #[test]
@@ -90,6 +118,6 @@ fn beside_a_refused_credential_a_missing_secret_is_likely() {
     let attempts = vec![attempt(Some("bad"), answered(401, &[]))];
     let gaps = vec![missing("gone"), mismatch("x.test", Mismatch::NotAUrl)];
     let evidence = Evidence { gaps, attempts, ..evidence() };
-    let expected = [(Code::CredentialRejected, Certain), (Code::PullSecretMissing, Likely)];
+    let expected = [(Code::PullSecretMissing, Likely), (Code::CredentialRejected, Likely)];
     check(&evidence, NotPullable, &expected);
 }
