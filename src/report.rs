@@ -9,7 +9,8 @@
 use jiff::Timestamp;
 
 use crate::api::{ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus};
-use crate::diagnose::{Diagnosis, Finding, Verdict, catalogue::Code};
+use crate::complaint::without_numbers;
+use crate::diagnose::{Diagnosis, Finding, Verdict, catalogue::Code, shorten};
 use crate::evidence::Evidence;
 use crate::target::Target;
 
@@ -122,19 +123,23 @@ fn to_milliseconds(time: Timestamp) -> Timestamp {
 }
 
 /// Whether writing `next` over `previous` would tell anybody anything: everything counts
-/// but times and what a probe measures anew each time.
+/// but times, what a probe measures anew each time, and numbers and ids in sentences.
 pub fn says_something_new(previous: &RegistryCheckStatus, next: &RegistryCheckStatus) -> bool {
-    let timeless = |status: &RegistryCheckStatus| {
+    let lasting = |status: &RegistryCheckStatus| {
         let mut status = status.clone();
         status.last_probe_time = None;
         status.next_probe_time = None;
         status.probes.clear();
         for finding in &mut status.findings {
             finding.last_seen = finding.first_seen;
+            finding.message = without_numbers(&finding.message);
+        }
+        for condition in &mut status.conditions {
+            condition.message = without_numbers(&condition.message);
         }
         status
     };
-    timeless(previous) != timeless(next)
+    lasting(previous) != lasting(next)
 }
 
 impl RegistryCheck {
@@ -182,8 +187,13 @@ impl Outcome {
 fn ready(registry: &str, outcomes: &[Outcome], findings: &[FindingStatus]) -> Ready {
     let stopped: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.stops()).collect();
     if stopped.is_empty() {
-        let message = match outcomes {
-            [only] => format!("{} can be pulled.", only.target.image),
+        let mut images: Vec<&str> =
+            outcomes.iter().map(|outcome| outcome.target.image.as_str()).collect();
+        images.sort_unstable();
+        images.dedup();
+        let message = match images.as_slice() {
+            [] => return idle_ready(Idle::NoTargets, &RegistryCheckStatus::default()),
+            [only] => format!("{only} can be pulled."),
             several => format!("All {} images of {registry} can be pulled.", several.len()),
         };
         return Ready {
@@ -204,7 +214,10 @@ fn ready(registry: &str, outcomes: &[Outcome], findings: &[FindingStatus]) -> Re
     });
     let (by_cause, otherwise): (Vec<&Outcome>, Vec<&Outcome>) =
         stopped.into_iter().partition(|outcome| outcome.is_caused_by(cause));
-    let mut message = format!("{}: {}", who_is_stopped(&by_cause), lower_first(&cause.message));
+    let said = by_cause.iter().find_map(|outcome| outcome.cause());
+    let said = said.map_or(cause.message.as_str(), |said| said.message.as_str());
+    let said = shorten(said.trim_end_matches('.'), findings::LONGEST_TEXT);
+    let mut message = format!("{}: {said}.", who_is_stopped(&by_cause));
     if !otherwise.is_empty() {
         message = format!("{message} For other reasons, {}.", who_is_stopped(&otherwise));
     }
@@ -264,7 +277,7 @@ fn idle_ready(idle: Idle, previous: &RegistryCheckStatus) -> Ready {
                 .collect();
             let message = match images.as_slice() {
                 [] => "The pods that could not pull have started.".to_owned(),
-                [image, ..] => format!("The pods that could not pull have started, with {image}."),
+                [image, ..] => format!("The pods that could not pull {image} have started."),
             };
             Ready { status: ConditionStatus::True, reason: Code::Pullable.to_string(), message }
         }
@@ -277,7 +290,9 @@ fn sentence(clause: &str) -> String {
     let first = characters.next();
     // A clause that begins with a name, such as a host, keeps it as it is.
     let first_word = clause.split(' ').next().unwrap_or_default();
-    let is_name = first_word.contains(['.', ':', '/', '-']);
+    let is_name = first_word == "localhost"
+        || first_word.contains(['.', ':', '/', '-'])
+        || first_word.chars().skip(1).any(char::is_uppercase);
     let mut sentence = match first {
         Some(first) if !is_name => first.to_uppercase().collect::<String>() + characters.as_str(),
         Some(_) | None => clause.to_owned(),
@@ -286,18 +301,6 @@ fn sentence(clause: &str) -> String {
         sentence.push('.');
     }
     sentence
-}
-
-/// The inverse, for use after a colon.
-fn lower_first(sentence: &str) -> String {
-    let mut characters = sentence.chars();
-    let second_is_upper = sentence.chars().nth(1).is_some_and(char::is_uppercase);
-    match characters.next() {
-        Some(first) if !second_is_upper => {
-            first.to_lowercase().collect::<String>() + characters.as_str()
-        }
-        Some(_) | None => sentence.to_owned(),
-    }
 }
 
 #[cfg(test)]

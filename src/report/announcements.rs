@@ -10,7 +10,7 @@ use crate::api::{Condition, ConditionStatus, FindingStatus, RegistryCheck, Regis
 use crate::diagnose::catalogue::Code;
 use crate::target::PodRef;
 
-use super::findings::hash;
+use super::findings::{hash, whole_episode};
 use super::{Idle, News, Outcome, sentence};
 
 /// The longest note of an Event (events.k8s.io/v1), in bytes.
@@ -131,8 +131,8 @@ fn of_pod(pod: &PodRef, finding: &FindingStatus, message: &str, remedy: &str) ->
         kind: EventKind::Warning,
         reason: finding.code.clone(),
         note: note(message, remedy),
-        name: name(&pod.name, &[&pod.uid, &finding.code, &finding.episode]),
-        episode: finding.episode.clone(),
+        name: name(&pod.name, &[&pod.uid, &finding.code, whole_episode(&finding.episode)]),
+        episode: whole_episode(&finding.episode).to_owned(),
         since: finding.first_seen,
     }
 }

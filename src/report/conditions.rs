@@ -25,8 +25,8 @@ const STEPS: [Step; 4] = [
     Step {
         kind: "Authenticated",
         passed: |progress| progress.authenticated,
-        yes: "The registry takes the credential, or needs none.",
-        no: "The registry takes no credential that there is.",
+        yes: "The registry accepts a credential, or needs none.",
+        no: "The registry accepts no credential that was found.",
     },
     Step {
         kind: "Authorized",

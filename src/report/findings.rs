@@ -4,26 +4,30 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::api::{FindingStatus, RegistryCheckStatus, Severity};
-use crate::diagnose::{Finding, catalogue::Code};
+use crate::diagnose::{Finding, catalogue::Code, shorten};
 use crate::target::PodRef;
 
 use super::{Outcome, sentence};
 
 /// How many findings a status holds.
 const MOST_FINDINGS: usize = 20;
+/// The longest message or remedy, in characters.
+pub(super) const LONGEST_TEXT: usize = 2_000;
 /// How many names of images and pods a finding holds.
 const MOST_NAMES: usize = 5;
 
 /// A finding while it is gathered from the targets.
 struct Gathered<'outcome> {
     finding: &'outcome Finding,
+    /// Whether it stands with an image that cannot be pulled.
+    stops: bool,
     images: Vec<&'outcome str>,
     pods: Vec<&'outcome PodRef>,
 }
 
 /// Merges what the targets have in common. Two findings are one if code, credential and
 /// host are equal; what lasts keeps its first time and its episode. What becomes the cause
-/// begins a new episode, also where it stood further down before, for Ready changes then.
+/// after it stood further down begins another part of its episode, for Ready changes then.
 pub(super) fn merge(
     uid: &str,
     outcomes: &[Outcome],
@@ -37,11 +41,13 @@ pub(super) fn merge(
             let image = outcome.target.image.as_str();
             match gathered.iter_mut().find(same) {
                 Some(other) => {
+                    other.stops |= outcome.stops();
                     other.images.push(image);
                     other.pods.extend(&outcome.target.pods);
                 }
                 None => gathered.push(Gathered {
                     finding,
+                    stops: outcome.stops(),
                     images: vec![image],
                     pods: outcome.target.pods.iter().collect(),
                 }),
@@ -57,16 +63,19 @@ pub(super) fn merge(
     gathered.sort_by_key(|group| {
         let Finding { code, severity, confidence, .. } = group.finding;
         let pullable = *code == Code::Pullable;
-        (*severity, pullable, group.pods.is_empty(), *confidence, code.row().stage)
+        (!group.stops, *severity, pullable, group.pods.is_empty(), *confidence, code.row().stage)
     });
-    let gathered_first = gathered.first();
     let gathered = gathered.iter().take(MOST_FINDINGS);
     let mut findings: Vec<FindingStatus> =
         gathered.map(|group| status(uid, group, previous, now)).collect();
-    if let (Some(cause), Some(group)) = (findings.first_mut(), gathered_first) {
-        let lasts = previous.findings.first().is_some_and(|before| is_same(before, group.finding));
-        if !lasts {
-            cause.episode = episode(uid, group.finding, previous);
+    let lasts = |cause: &FindingStatus| {
+        let before = previous.findings.first();
+        before.is_some_and(|before| before.episode == cause.episode)
+    };
+    if let Some(cause) = findings.first_mut().filter(|cause| !lasts(cause)) {
+        let is_known = previous.findings.iter().any(|before| before.episode == cause.episode);
+        if is_known {
+            cause.episode = next_part(&cause.episode);
         }
     }
     findings
@@ -103,8 +112,8 @@ fn status(
         severity: finding.severity,
         confidence: finding.confidence,
         owner: finding.owner,
-        message: sentence(&message),
-        remedy: finding.remedy.clone(),
+        message: sentence(&shorten(&message, LONGEST_TEXT)),
+        remedy: shorten(&finding.remedy, LONGEST_TEXT),
         credential: finding.credential.clone(),
         hop: finding.hop.clone(),
         images: group.images.iter().take(MOST_NAMES).map(|&image| image.to_owned()).collect(),
@@ -131,6 +140,17 @@ fn episode(uid: &str, finding: &Finding, previous: &RegistryCheckStatus) -> Stri
     hash(&[uid, finding.code.as_str(), credential, hop, &since])[..8].to_owned()
 }
 
+/// An episode without its part: `bc94a493` of `bc94a493.2`.
+pub(super) fn whole_episode(episode: &str) -> &str {
+    episode.split('.').next().unwrap_or(episode)
+}
+
+/// `bc94a493.2` after `bc94a493`, and so on.
+fn next_part(episode: &str) -> String {
+    let part: u32 = episode.split('.').nth(1).and_then(|part| part.parse().ok()).unwrap_or(1);
+    format!("{}.{}", whole_episode(episode), part.saturating_add(1))
+}
+
 /// A hash of several texts, in hexadecimal; no two lists of texts read alike.
 pub(super) fn hash(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
@@ -138,5 +158,5 @@ pub(super) fn hash(parts: &[&str]) -> String {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -69,7 +69,12 @@ fn rows_of(outcome: &Outcome, evidence: &Evidence) -> Vec<ProbeStatus> {
                     End::Answered { .. }
                     | End::Challenged { .. }
                     | End::Unreachable { .. }
-                    | End::NotSent { .. } => code.clone(),
+                    | End::NotSent { .. } => {
+                        let credential = attempt.credential.as_ref().map(ToString::to_string);
+                        let mut findings = outcome.diagnosis.findings.iter();
+                        let own = findings.find(|finding| finding.credential == credential);
+                        own.map_or_else(|| code.clone(), |own| own.code.to_string())
+                    }
                 },
                 steps,
                 correlation_id: correlation(&attempt.end),
