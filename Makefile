@@ -41,11 +41,16 @@ lint:
 	$(say) 'Formatting and lints'
 	cargo fmt --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
-	cd tests/cluster && test -z "$$(gofmt -l .)"
+	@test -z "$$(gofmt -l tests/cluster)" || { echo 'run gofmt -w tests/cluster'; exit 1; }
 	@if command -v shellcheck >/dev/null; then \
-	  shellcheck tests/cluster/up tests/cluster/image deploy/image/assemble .ci/run; \
+	  shellcheck tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
 	else \
 	  echo 'LEFT OUT: shellcheck of the scripts (it is not installed: apt-get install shellcheck)'; \
+	fi
+	@if python3 -m pip --version >/dev/null 2>&1; then \
+	  tests/cluster/lint-dockerfile; \
+	else \
+	  echo 'LEFT OUT: hadolint of the Dockerfile (there is no pip to fetch it: apt-get install python3-pip)'; \
 	fi
 
 .PHONY: unit
@@ -65,7 +70,7 @@ end-to-end:
 	  $(MAKE) --no-print-directory image; \
 	  tests/cluster/up -- cargo test --locked --offline --quiet --test integration; \
 	  printf '\n== The test cluster itself\n'; \
-	  cd tests/cluster && go vet ./ground && go test ./ground; \
+	  (cd tests/cluster && go vet ./ground && go test ./ground) && tests/cluster/teardown_test.sh; \
 	else \
 	  echo 'LEFT OUT: the end-to-end tests and the tests of the cluster, for the reason above.'; \
 	  cargo test --locked --quiet --test integration -- --skip end_to_end; \

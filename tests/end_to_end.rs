@@ -11,7 +11,9 @@ use serde_json::json;
 
 use crate::ground::{self, Namespace, container, eventually, ground, kubectl, pod, ready};
 
+mod events;
 mod lifecycle;
+mod paged;
 mod resource;
 mod rights;
 mod survival;
@@ -111,7 +113,7 @@ const CASES: &[Case] = &[
         named: true,
         check: "basic.test",
         code: "TagNotFound",
-        says: "nothing under v9",
+        says: "no tag v9",
     },
     Case {
         name: "wrong-tag-bearer",
@@ -120,7 +122,7 @@ const CASES: &[Case] = &[
         named: true,
         check: "bearer.test",
         code: "TagNotFound",
-        says: "nothing under v9",
+        says: "no tag v9",
     },
     Case {
         name: "wrong-repository",
@@ -138,7 +140,7 @@ const CASES: &[Case] = &[
         named: true,
         check: "bearer.test",
         code: "NotFoundOrNotAuthorized",
-        says: "hides whether",
+        says: "hides which",
     },
     Case {
         name: "unknown-host",
