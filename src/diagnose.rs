@@ -11,15 +11,19 @@ use serde::Serialize;
 use crate::access::Gap;
 use crate::api::{Confidence, Owner, Severity};
 use crate::complaint::Complaint;
-use crate::evidence::{Attempt, End, Evidence, Repository, StepName};
+use crate::evidence::{Attempt, End, Evidence, StepName};
 use crate::image::{Host, ImageError, ImageRef};
 
 mod answers;
 pub mod catalogue;
 mod credentials;
 mod network;
+mod progress;
+
+pub use progress::Progress;
 
 use catalogue::Code;
+use progress::progress;
 
 /// What is wrong with one image, or that nothing is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,19 +105,6 @@ impl Finding {
         self.severity = Severity::Warning;
         self
     }
-}
-
-/// How far a pull gets: each step that was reached either passed or failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The registry answers.
-    pub reachable: Option<bool>,
-    /// It takes a credential, or needs none.
-    pub authenticated: Option<bool>,
-    /// It lets this credential pull the image.
-    pub authorized: Option<bool>,
-    /// The image is there.
-    pub found: Option<bool>,
 }
 
 /// What a diagnosis is about.
@@ -369,59 +360,6 @@ pub fn rank(findings: &mut [Finding]) {
         let verdict_first = !matches!(finding.code, Code::Pullable);
         (finding.severity, verdict_first, finding.confidence, finding.code.row().stage)
     });
-}
-
-fn progress(evidence: &Evidence, deciding: Option<&Attempt>) -> Progress {
-    let opening = &evidence.opening;
-    let reachable = match &opening.end {
-        End::Served { .. } | End::Challenged { .. } | End::Answered { .. } => Some(true),
-        End::Unreachable { .. } => Some(false),
-        End::NotSent { .. } => None,
-    };
-    let last = match (&opening.end, deciding) {
-        (End::Challenged { .. }, Some(attempt)) => &attempt.end,
-        (End::Challenged { .. }, None) => {
-            return Progress { reachable, authenticated: Some(false), ..Progress::default() };
-        }
-        (end, _) => end,
-    };
-    let token_granted = deciding.is_some_and(|attempt| {
-        attempt.steps.iter().any(|step| step.name == StepName::Token && step.passed)
-    });
-    let mut progress = Progress { reachable, ..Progress::default() };
-    match last {
-        End::Served { .. } => {
-            progress.authenticated = Some(true);
-            progress.authorized = Some(true);
-            progress.found = Some(true);
-        }
-        End::Answered { step: StepName::Token, answer, .. } => match answer.status {
-            401 | 403 => progress.authenticated = Some(false),
-            _ => {}
-        },
-        End::Answered { answer, .. } => match answer.status {
-            404 => {
-                progress.authenticated = Some(true);
-                let told = evidence.repository.as_ref();
-                let is_told = !matches!(told, None | Some(Repository::NotTold { .. }))
-                    || answer.errors.iter().any(|error| {
-                        matches!(error.code.as_str(), "NAME_UNKNOWN" | "MANIFEST_UNKNOWN")
-                    });
-                if is_told {
-                    progress.authorized = Some(true);
-                    progress.found = Some(false);
-                }
-            }
-            401 | 403 if token_granted => {
-                progress.authenticated = Some(true);
-                progress.authorized = Some(false);
-            }
-            401 => progress.authenticated = Some(false),
-            _ => {}
-        },
-        End::Challenged { .. } | End::Unreachable { .. } | End::NotSent { .. } => {}
-    }
-    progress
 }
 
 /// The first `limit` characters, with a mark where something is missing.

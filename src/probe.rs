@@ -17,7 +17,9 @@ mod failure;
 mod protocol;
 mod tls;
 mod token;
+mod trace;
 mod walk;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -90,7 +92,7 @@ impl Prober {
         let names = Arc::new(names);
         // Each probe builds a client of its own; a setting that none can be built with shows
         // here, while there is still somebody to tell.
-        dial::client(&trust, &names, &dial::Trace::default())?;
+        dial::client(&trust, &names, &trace::Trace::default())?;
         Ok(Self { shared: Arc::new(Shared { names, trust, hosts, addresses }) })
     }
 

@@ -11,10 +11,11 @@ use url::{Host, Url};
 use crate::evidence::{End, Failure, Hop, NotSent, Role, Step, StepName};
 
 use super::address::AddressPolicy;
-use super::dial::{Marks, Trace};
 use super::failure::{self, Cause};
 use super::protocol::realm::HostPolicy;
 use super::protocol::{self, clean};
+use super::trace::{Marks, Trace};
+use super::words::failure_in_words;
 
 /// How many redirects are followed (core/remotes/docker/resolver.go, `CheckRedirect`).
 const REDIRECTS_MAX: usize = 10;
@@ -169,7 +170,7 @@ impl Line<'_> {
                 return Err(forbidden(hop.host, address, class));
             }
         };
-        let words = failure::in_words(&failure);
+        let words = failure_in_words(&failure);
         steps.extend(connection_steps(&marks, url, place, hop.address, &words));
         Err(End::Unreachable { hop, failure })
     }

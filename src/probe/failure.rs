@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use crate::evidence::{Failure, StepName};
 
-use super::dial::Marks;
 use super::dns::LookupError;
 use super::protocol::clean;
 use super::tls;
+use super::trace::Marks;
 
 /// What an error of the client comes from.
 #[derive(Debug)]
@@ -126,22 +126,4 @@ fn chain<'error>(
             None => error.source(),
         }
     })
-}
-
-/// A failure in a few words, for the step that failed.
-pub(super) fn in_words(failure: &Failure) -> String {
-    match failure {
-        Failure::NameNotFound { .. } => "no such host".to_owned(),
-        Failure::LookupFailed { detail }
-        | Failure::NoRoute { detail }
-        | Failure::Handshake { detail } => detail.clone(),
-        Failure::Refused => "refused".to_owned(),
-        Failure::TimedOut { millis, .. } => format!("no answer within {millis} ms"),
-        Failure::Reset { .. } => "connection closed".to_owned(),
-        Failure::Certificate { problem, seen } => {
-            format!("certificate {problem:?}, issuer {}, until {}", seen.issuer, seen.not_after)
-        }
-        Failure::PlainHttp => "plain HTTP".to_owned(),
-        Failure::NotHttp { detail } => format!("no HTTP: {detail}"),
-    }
 }

@@ -15,8 +15,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::evidence::{Certificate, CertificateProblem};
 
 use super::PrepareError;
-use super::dial::Trace;
 use super::protocol::clean;
+use super::trace::Trace;
 
 /// The authorities that are believed: the system's and the operator's.
 #[derive(Clone, Debug)]

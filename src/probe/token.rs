@@ -16,6 +16,7 @@ use crate::secret::Secret;
 
 use super::exchange::{Line, Question, Reply, micros};
 use super::protocol::{self, Grant};
+use super::words::in_words;
 
 /// The name under which containerd asks for a token.
 const CLIENT_ID: &str = "containerd-client";
@@ -102,7 +103,7 @@ fn granted(
 ) -> (String, Result<Secret, End>) {
     let reply = match result {
         Ok(reply) => reply,
-        Err(end) => return (super::walk::in_words(&end), Err(end)),
+        Err(end) => return (in_words(&end), Err(end)),
     };
     let said = reply.status.to_string();
     if !reply.is_success() {

@@ -17,7 +17,9 @@ use crate::secret::Secret;
 use super::exchange::{Asked, Line, Question, Reply, host_of, micros};
 use super::protocol::challenge::{Bearer, Demand, demand};
 use super::protocol::{self, answer};
-use super::{Shared, dial, failure, token};
+use super::trace::Trace;
+use super::words::in_words;
+use super::{Shared, dial, token};
 
 /// Tries `image` with each credential of `access`.
 pub(super) async fn walk(
@@ -116,7 +118,7 @@ impl<'walk> Walk<'walk> {
         if shared.hosts.is_plain(&registry) {
             registry = Url::parse(&format!("http://{endpoint}/")).ok()?;
         }
-        let trace = dial::Trace::default();
+        let trace = Trace::default();
         let client = dial::client(&shared.trust, &shared.names, &trace).ok()?;
         let manifest = protocol::manifest_url(&registry, image)?;
         let line = Line {
@@ -336,32 +338,6 @@ fn challenged(demand: &Demand, reply: &Reply) -> End {
         Demand::Unsupported(schemes) => End::NotSent {
             host: reply.hop.host.clone(),
             reason: NotSent::UnsupportedChallenge { schemes: schemes.clone() },
-        },
-    }
-}
-
-/// An end in a few words, for its step.
-pub(super) fn in_words(end: &End) -> String {
-    match end {
-        End::Served { digest } => digest.clone().unwrap_or_else(|| "served".to_owned()),
-        End::Challenged { scheme } => format!("401, {scheme:?}"),
-        End::Answered { answer, .. } => {
-            let error = answer.errors.first().map(|error| format!(" {}", error.code));
-            format!("{}{}", answer.status, error.unwrap_or_default())
-        }
-        End::Unreachable { failure, .. } => failure::in_words(failure),
-        End::NotSent { reason, .. } => match reason {
-            NotSent::ForeignRealm { realm }
-            | NotSent::InsecureRealm { realm }
-            | NotSent::BadRealm { realm } => format!("not sent to {realm}"),
-            NotSent::ForbiddenAddress { address, class } => format!("{address} is {class}"),
-            NotSent::UnsupportedChallenge { schemes } => {
-                format!(
-                    "401, {}",
-                    if schemes.is_empty() { "no challenge".to_owned() } else { schemes.join(", ") }
-                )
-            }
-            NotSent::BadRedirect { location } => format!("redirect to {location} not followed"),
         },
     }
 }

@@ -1,0 +1,47 @@
+//! Ends in a few words, for the step that they end.
+
+use crate::evidence::{End, Failure, NotSent};
+
+/// An end in a few words, for its step.
+pub(super) fn in_words(end: &End) -> String {
+    match end {
+        End::Served { digest } => digest.clone().unwrap_or_else(|| "served".to_owned()),
+        End::Challenged { scheme } => format!("401, {scheme:?}"),
+        End::Answered { answer, .. } => {
+            let error = answer.errors.first().map(|error| format!(" {}", error.code));
+            format!("{}{}", answer.status, error.unwrap_or_default())
+        }
+        End::Unreachable { failure, .. } => failure_in_words(failure),
+        End::NotSent { reason, .. } => match reason {
+            NotSent::ForeignRealm { realm }
+            | NotSent::InsecureRealm { realm }
+            | NotSent::BadRealm { realm } => format!("not sent to {realm}"),
+            NotSent::ForbiddenAddress { address, class } => format!("{address} is {class}"),
+            NotSent::UnsupportedChallenge { schemes } => {
+                format!(
+                    "401, {}",
+                    if schemes.is_empty() { "no challenge".to_owned() } else { schemes.join(", ") }
+                )
+            }
+            NotSent::BadRedirect { location } => format!("redirect to {location} not followed"),
+        },
+    }
+}
+
+/// A failure in a few words, for the step that failed.
+pub(super) fn failure_in_words(failure: &Failure) -> String {
+    match failure {
+        Failure::NameNotFound { .. } => "no such host".to_owned(),
+        Failure::LookupFailed { detail }
+        | Failure::NoRoute { detail }
+        | Failure::Handshake { detail } => detail.clone(),
+        Failure::Refused => "refused".to_owned(),
+        Failure::TimedOut { millis, .. } => format!("no answer within {millis} ms"),
+        Failure::Reset { .. } => "connection closed".to_owned(),
+        Failure::Certificate { problem, seen } => {
+            format!("certificate {problem:?}, issuer {}, until {}", seen.issuer, seen.not_after)
+        }
+        Failure::PlainHttp => "plain HTTP".to_owned(),
+        Failure::NotHttp { detail } => format!("no HTTP: {detail}"),
+    }
+}
