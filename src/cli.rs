@@ -59,6 +59,10 @@ struct Run {
     /// given several times.
     #[arg(long = "token-host", value_name = "HOST")]
     token_hosts: Vec<String>,
+    /// A registry (host or host:port) for which spec.insecure of a RegistryCheck is honoured;
+    /// may be given several times.
+    #[arg(long = "insecure-host", value_name = "HOST")]
+    insecure_hosts: Vec<String>,
     /// Log as JSON.
     #[arg(long)]
     log_json: bool,
@@ -140,6 +144,7 @@ async fn run_controller(arguments: Run) -> anyhow::Result<()> {
         namespace: arguments.namespace,
         identity: controller::identity(arguments.pod_name),
         keep_recovered: arguments.keep_recovered,
+        insecure_hosts: arguments.insecure_hosts,
     };
     info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "starting");
     tokio::select! {

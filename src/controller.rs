@@ -54,6 +54,8 @@ pub struct Settings {
     pub identity: Identity,
     /// How long an automatic check is kept after its last pod recovered or went.
     pub keep_recovered: Duration,
+    /// Registries for which `spec.insecure` is honoured.
+    pub insecure_hosts: Vec<String>,
 }
 
 /// What every part of the controller shares.

@@ -301,6 +301,15 @@ pub fn invalid_reference(error: &ImageError) -> Diagnosis {
     ))
 }
 
+/// Says why the registry was not asked at all.
+pub fn skipped(message: String, remedy: String) -> Diagnosis {
+    Diagnosis {
+        verdict: Verdict::Undecided,
+        findings: vec![Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy)],
+        progress: Progress::default(),
+    }
+}
+
 /// Says what is wrong with a host whose port no connection can have. The grammar of
 /// references allows it.
 pub fn impossible_port(image: &ImageRef) -> Diagnosis {

@@ -62,6 +62,7 @@ pub struct Prober {
 
 /// What all probes have in common.
 struct Shared {
+    settings: Settings,
     names: Arc<Names>,
     trust: Trust,
     hosts: HostPolicy,
@@ -78,22 +79,34 @@ impl Prober {
     /// Reads the system's authorities and /etc/resolv.conf.
     pub fn new(settings: Settings) -> Result<Self, PrepareError> {
         let names = Names::of_system(addresses(&settings))?;
-        Self::with_names(settings, names)
+        Self::with_names(settings, Arc::new(names))
     }
 
-    fn with_names(settings: Settings, names: Names) -> Result<Self, PrepareError> {
+    /// The same with one more bundle of authorities, or with hosts that are asked over plain
+    /// HTTP: laxer than a node is.
+    pub fn laxer(
+        &self,
+        authorities: Option<Vec<u8>>,
+        insecure_hosts: Vec<String>,
+    ) -> Result<Self, PrepareError> {
+        let mut settings = self.shared.settings.clone();
+        settings.ca_bundle_pem.extend(authorities);
+        settings.insecure_hosts.extend(insecure_hosts);
+        Self::with_names(settings, Arc::clone(&self.shared.names))
+    }
+
+    fn with_names(settings: Settings, names: Arc<Names>) -> Result<Self, PrepareError> {
         let trust = Trust::new(&settings.ca_bundle_pem)?;
         let addresses = addresses(&settings);
         let hosts = HostPolicy {
-            token_hosts: settings.token_hosts,
-            insecure_hosts: settings.insecure_hosts,
+            token_hosts: settings.token_hosts.clone(),
+            insecure_hosts: settings.insecure_hosts.clone(),
             allow_loopback: settings.allow_loopback,
         };
-        let names = Arc::new(names);
         // Each probe builds a client of its own; a setting that none can be built with shows
         // here, while there is still somebody to tell.
         dial::client(&trust, &names, &trace::Trace::default())?;
-        Ok(Self { shared: Arc::new(Shared { names, trust, hosts, addresses }) })
+        Ok(Self { shared: Arc::new(Shared { settings, names, trust, hosts, addresses }) })
     }
 
     /// Tries `image` with each credential of `access`, in `timeout` as a whole.

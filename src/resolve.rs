@@ -111,6 +111,33 @@ pub async fn fetch(
     Ok(fetched)
 }
 
+/// The certificates of a secret's `ca.crt`, and the secret's version for [`Versions`]; `None`
+/// where there is no such secret, or no such key in it, or it may not be read.
+///
+/// # Errors
+///
+/// Where the API server does not answer, or answers with anything but the object, 404 or 403.
+pub async fn certificates(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    versions: &mut Versions,
+) -> Result<Option<Vec<u8>>, Error> {
+    let api: Api<KubernetesSecret> = Api::namespaced(client.clone(), namespace);
+    let secret = match api.get_opt(name).await {
+        Ok(secret) => secret,
+        Err(kube::Error::Api(status)) if status.is_forbidden() => None,
+        Err(source) => {
+            let (namespace, name) = (namespace.to_owned(), name.to_owned());
+            return Err(Error::ReadSecret { namespace, name, source: Box::new(source) });
+        }
+    };
+    let version = secret.as_ref().and_then(|secret| secret.metadata.resource_version.clone());
+    versions.0.insert(("Secret", name.to_owned()), version);
+    let data = secret.and_then(|secret| secret.data).unwrap_or_default();
+    Ok(data.into_iter().find(|(key, _)| key == "ca.crt").map(|(_, value)| value.0))
+}
+
 async fn secrets_of_account(
     client: &Client,
     namespace: &str,

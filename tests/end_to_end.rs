@@ -22,7 +22,9 @@ mod survival;
 /// after its last pod, so that a test can see it go.
 fn installed() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| ground::install(&["--keep-recovered=15s"]));
+    INSTALLED.get_or_init(|| {
+        ground::install(&["--keep-recovered=15s", "--insecure-host=plain.test:5000"]);
+    });
 }
 
 /// A way to fail, and what has to be said of it.

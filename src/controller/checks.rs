@@ -1,38 +1,35 @@
 //! The reconcile of one RegistryCheck: `target → resolve → probe → diagnose → report →
 //! publish`, when something is due.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt};
 use kube::Api;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use thiserror::Error;
 
-use crate::api::{ConditionStatus, RegistryCheck, RegistryCheckStatus, Severity};
-use crate::diagnose::{self, Subject, Verdict, catalogue::Code};
-use crate::image::ImageRef;
+use crate::api::{ConditionStatus, RegistryCheck, RegistryCheckStatus};
+use crate::diagnose::Verdict;
 use crate::publish;
 use crate::report::{Idle, News, Outcome};
-use crate::resolve::{self, Fetched, Versions};
+use crate::resolve;
 use crate::target::pod::Pod;
-use crate::target::{self, SecretSource, Target};
+use crate::target::{self, Target};
 
 use super::pods::Key;
 use super::{Context, clock, due, key_of, ownership};
 
 mod memory;
+mod probing;
 mod settle;
 
 pub(crate) use memory::{Memory, count_failure};
 
-use memory::{Probed, TargetKey, remember, remembered, target_key, uid_of};
+use memory::{Probed, remember, remembered, target_key, uid_of};
+use probing::{compare_with_node, outcomes, prepare};
 use settle::{delete, read, settle};
 
-/// How many images of one check are probed at once.
-const PROBES_AT_ONCE: usize = 4;
 /// After how long a first probe is said to be under way.
 const A_MOMENT: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at one check.
@@ -195,14 +192,10 @@ async fn probe(
     targets: &[Target],
 ) -> Result<Action, Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
-    let fetched = fetch(context, namespace, targets).await?;
-    let versions: BTreeMap<SecretSource, Versions> = fetched
-        .iter()
-        .map(|(source, fetched)| (source.clone(), fetched.versions.clone()))
-        .collect();
-    let known = remembered(context, check, &versions, clock::now());
+    let ground = prepare(context, check, targets).await?;
+    let known = remembered(context, check, &ground.versions, clock::now());
     let has_news = targets.iter().any(|target| !known.contains_key(&target_key(target)));
-    let outcomes = outcomes(context, check, targets, &fetched, &known);
+    let outcomes = outcomes(context, check, targets, &ground, &known);
     let mut outcomes = with_progress(context, check, outcomes).await?;
     let status = check.status.clone().unwrap_or_default();
     for outcome in &mut outcomes {
@@ -212,7 +205,7 @@ async fn probe(
         let now = clock::now();
         Probed { at: now, next: due::next_probe(&check.spec, &outcomes, now, clock::chance()) }
     });
-    let probed = remember(context, check, &outcomes, versions, probed);
+    let probed = remember(context, check, &outcomes, ground.versions, probed);
     settle(context, check, News::Outcomes(&outcomes), probed).await?;
     let is_pullable = |outcome: &&Outcome| outcome.diagnosis.verdict == Verdict::Pullable;
     for outcome in outcomes.iter().filter(is_pullable) {
@@ -227,40 +220,6 @@ async fn probe(
 
 fn until(time: jiff::Timestamp) -> Duration {
     Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()
-}
-
-/// The secrets of all targets, each list of them once.
-async fn fetch(
-    context: &Context,
-    namespace: &str,
-    targets: &[Target],
-) -> Result<BTreeMap<SecretSource, Fetched>, Error> {
-    let mut fetched = BTreeMap::new();
-    for target in targets {
-        if !fetched.contains_key(&target.secrets) {
-            let secrets = resolve::fetch(&context.client, namespace, &target.secrets).await;
-            fetched.insert(target.secrets.clone(), secrets.map_err(Error::Resolve)?);
-        }
-    }
-    Ok(fetched)
-}
-
-/// Each target's outcome: the known one where it still holds, that of a probe elsewhere.
-async fn outcomes(
-    context: &Context,
-    check: &RegistryCheck,
-    targets: &[Target],
-    fetched: &BTreeMap<SecretSource, Fetched>,
-    known: &HashMap<TargetKey, Outcome>,
-) -> Vec<Outcome> {
-    let outcomes = targets.iter().map(|target| async move {
-        match (known.get(&target_key(target)), fetched.get(&target.secrets)) {
-            (Some(known), _) => Outcome { target: target.clone(), ..known.clone() },
-            (None, Some(fetched)) => probe_one(context, check, target, fetched).await,
-            (None, None) => probe_one(context, check, target, &Fetched::default()).await,
-        }
-    });
-    stream::iter(outcomes.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await
 }
 
 /// Says of a check of which nothing is known yet that it is being looked at, if that takes
@@ -280,54 +239,4 @@ async fn with_progress(
         settle(context, check, News::Idle(Idle::Progressing), None).await?;
     }
     Ok(outcomes.await)
-}
-
-async fn probe_one(
-    context: &Context,
-    check: &RegistryCheck,
-    target: &Target,
-    fetched: &Fetched,
-) -> Outcome {
-    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
-    let outcome = |diagnosis, evidence| Outcome { target: target.clone(), diagnosis, evidence };
-    let image = match ImageRef::parse(&target.image) {
-        Ok(image) => image,
-        Err(error) => return outcome(diagnose::invalid_reference(&error), None),
-    };
-    if image.registry().name() != image.registry().as_str() && image.registry().port().is_none() {
-        return outcome(diagnose::impossible_port(&image), None);
-    }
-    let complaint = target.complaint.as_ref();
-    let subject = Subject { namespace, image: &image, complaint };
-    let access = fetched.access(&image);
-    if let Some(diagnosis) = diagnose::without_probe(subject, &access.gaps) {
-        return outcome(diagnosis, None);
-    }
-    let evidence = context.prober.probe(&image, &access, due::timeout(&check.spec)).await;
-    context.telemetry.probed(&evidence);
-    outcome(diagnose::diagnose(subject, &evidence), Some(evidence))
-}
-
-/// A probe that was served what the kubelet has just failed to pull contradicts it. What was
-/// explained before and is pullable now was mended; the kubelet only has to try again.
-fn compare_with_node(namespace: &str, outcome: &mut Outcome, previous: &RegistryCheckStatus) {
-    let Target { image, complaint, pods, fresh, .. } = &outcome.target;
-    if outcome.diagnosis.verdict != Verdict::Pullable || pods.is_empty() {
-        return;
-    }
-    let explained = previous
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error && finding.images.contains(image));
-    let mut codes = explained.map(|finding| finding.code.as_str()).peekable();
-    let contradicted = match codes.peek() {
-        None => *fresh,
-        Some(_) => codes.all(|code| code == Code::NodeDisagrees.as_str()),
-    };
-    let Ok(image) = ImageRef::parse(image) else { return };
-    if contradicted {
-        let subject = Subject { namespace, image: &image, complaint: complaint.as_ref() };
-        outcome.diagnosis.verdict = Verdict::NotPullable;
-        outcome.diagnosis.findings.insert(0, diagnose::node_disagrees(subject));
-    }
 }

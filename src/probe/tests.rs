@@ -7,6 +7,7 @@ mod safety;
 mod server;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{Access, Credential, Provenance};
@@ -64,7 +65,7 @@ impl World {
     async fn probe_image(&self, image: &str, access: &Access) -> Evidence {
         let policy = super::addresses(&self.settings);
         let names = Names::new(self.zone.config(), Zone::options(), policy).unwrap();
-        let prober = Prober::with_names(self.settings.clone(), names).unwrap();
+        let prober = Prober::with_names(self.settings.clone(), Arc::new(names)).unwrap();
         let image = ImageRef::parse(image).unwrap();
         let evidence = prober.probe(&image, access, self.timeout).await;
         assert_eq!(evidence.image, image);

@@ -1,7 +1,7 @@
 //! What happens to a check over time: it comes, it is mended, it goes, somebody takes it over.
 
 use registrycheck::api::{AUTOMATIC_LABEL, ConditionStatus, REQUESTED_AT};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::installed;
 use crate::ground::{Namespace, eventually, ground, kubectl, ready};
@@ -165,4 +165,55 @@ async fn images_of_the_spec_use_the_secrets_of_the_account() {
         r#"{"imagePullSecrets":[{"name":"regcred"}]}"#,
     ]);
     namespace.ready("basic", ConditionStatus::True, "Pullable").await;
+}
+
+/// What makes a check laxer than the node is for the images of the spec alone, and what cannot
+/// be done is said and not passed over.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_spec_allows_is_used_or_refused_with_a_reason() {
+    installed();
+    let namespace = Namespace::new("lax").await;
+    let make = |name: &str, spec: Value| {
+        namespace.create(json!({
+            "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
+            "metadata": {"name": name}, "spec": spec,
+        }));
+    };
+    make(
+        "node",
+        json!({
+            "registry": "anonymous.test", "images": ["anonymous.test/shop/api:v1"], "vantage": "Node",
+        }),
+    );
+    make(
+        "plain",
+        json!({
+            "registry": "plain.test:5000", "images": ["plain.test:5000/shop/api:v1"], "insecure": true,
+        }),
+    );
+    make(
+        "refused",
+        json!({
+            "registry": "plain.test:5001", "images": ["plain.test:5001/shop/api:v1"], "insecure": true,
+        }),
+    );
+    make(
+        "certified",
+        json!({
+            "registry": "anonymous.test", "images": ["anonymous.test/shop/api:v1"],
+            "certSecretRef": {"name": "authority"},
+        }),
+    );
+    let unknown = ConditionStatus::Unknown;
+    let node = namespace.ready("node", unknown, "ProbeSkipped").await;
+    assert!(ready(&node).unwrap().message.contains("spec.vantage is Node"));
+    let refused = namespace.ready("refused", unknown, "ProbeSkipped").await;
+    assert!(refused.status.unwrap().findings[0].remedy.contains("--insecure-host plain.test:5001"));
+    let plain = namespace.ready("plain", ConditionStatus::True, "Pullable").await;
+    assert!(plain.status.unwrap().findings[0].message.contains("over plain HTTP"));
+    namespace.ready("certified", unknown, "ProbeSkipped").await;
+    let authority = std::fs::read_to_string(ground().ca()).unwrap();
+    namespace.secret_of("authority", "Opaque", "ca.crt", &authority);
+    let certified = namespace.ready("certified", ConditionStatus::True, "Pullable").await;
+    assert!(certified.status.unwrap().findings[0].message.contains("trusting secret authority"));
 }
