@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use kube::{Client, Config};
+use kube::Config;
 use tokio::net::TcpListener;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
-use crate::controller::{self, Settings};
+use crate::controller::{self, Clients, Settings};
 use crate::install;
 use crate::probe::{self, Prober};
 use crate::server::{self, Telemetry};
@@ -135,7 +135,7 @@ async fn run_controller(arguments: Run) -> anyhow::Result<()> {
         ..probe::Settings::default()
     })
     .context("cannot prepare to probe")?;
-    let client = Client::try_from(config).context("cannot make a client of the API server")?;
+    let clients = Clients::new(config).context("cannot make a client of the API server")?;
     let listener = TcpListener::bind(arguments.listen)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
@@ -149,7 +149,7 @@ async fn run_controller(arguments: Run) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "starting");
     tokio::select! {
         served = server::serve(listener, Arc::clone(&telemetry)) => served.context("the server failed"),
-        () = controller::run(client, prober, settings, telemetry, shutdown()) => Ok(()),
+        () = controller::run(clients, prober, settings, telemetry, shutdown()) => Ok(()),
     }
 }
 

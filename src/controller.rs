@@ -14,7 +14,7 @@ use kube::runtime::predicates;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, controller};
-use kube::{Api, Client};
+use kube::{Api, Client, Config};
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 
@@ -44,6 +44,8 @@ use pods::{Index, Key};
 pub const LEASE: &str = "registrycheck";
 /// How many checks are reconciled at once.
 const CONCURRENCY: u16 = 16;
+/// How long the API server has to answer a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the controller needs to know.
 #[derive(Clone, Debug)]
@@ -102,6 +104,28 @@ fn key_of(check: &RegistryCheck) -> Option<Key> {
     Some(Key { namespace: check.metadata.namespace.clone()?, registry })
 }
 
+/// The two ways to the API server.
+#[derive(Clone)]
+pub struct Clients {
+    /// For requests, which are answered soon or given up.
+    pub requests: Client,
+    /// For watches, which last.
+    pub watches: Client,
+}
+
+impl Clients {
+    /// Makes both.
+    ///
+    /// # Errors
+    ///
+    /// Where the configuration cannot be used, such as for an unreadable certificate.
+    pub fn new(config: Config) -> Result<Self, kube::Error> {
+        let mut impatient = config.clone();
+        impatient.read_timeout = Some(REQUEST_TIMEOUT);
+        Ok(Self { requests: Client::try_from(impatient)?, watches: Client::try_from(config)? })
+    }
+}
+
 /// An identity that no other process has.
 pub fn identity(pod_name: Option<String>) -> Identity {
     Identity {
@@ -113,7 +137,7 @@ pub fn identity(pod_name: Option<String>) -> Identity {
 
 /// Runs until `shutdown` completes; then gives the lease back.
 pub async fn run(
-    client: Client,
+    clients: Clients,
     prober: Prober,
     settings: Settings,
     telemetry: Arc<Telemetry>,
@@ -121,7 +145,7 @@ pub async fn run(
 ) {
     let identity = settings.identity.clone();
     let (mut candidate, leadership) =
-        Candidate::new(client.clone(), &settings.namespace, LEASE, identity);
+        Candidate::new(clients.requests.clone(), &settings.namespace, LEASE, identity);
     let lead_whenever_possible = async {
         let mut leadership = leadership;
         loop {
@@ -129,7 +153,7 @@ pub async fn run(
             telemetry.leads(true);
             let mut watched = leadership.clone();
             tokio::select! {
-                () = lead(&client, &prober, &settings, &leadership, &telemetry) => {}
+                () = lead(&clients, &prober, &settings, &leadership, &telemetry) => {}
                 () = watched.lost() => warn!("this process does not lead any more"),
             }
             telemetry.leads(false);
@@ -145,7 +169,7 @@ pub async fn run(
 
 /// Watches and reconciles. Whoever drops this future ends all of it.
 async fn lead(
-    client: &Client,
+    clients: &Clients,
     prober: &Prober,
     settings: &Settings,
     leadership: &Leadership,
@@ -156,7 +180,7 @@ async fn lead(
     let (triggers, triggered) = mpsc::unbounded_channel();
     telemetry.reports_from(checks.clone());
     let context = Arc::new(Context {
-        client: client.clone(),
+        client: clients.requests.clone(),
         prober: prober.clone(),
         settings: settings.clone(),
         leadership: leadership.clone(),
@@ -168,7 +192,7 @@ async fn lead(
         triggers,
     });
     let observer = Arc::clone(&context);
-    let changed_checks = watching::watch(Api::<RegistryCheck>::all(client.clone()))
+    let changed_checks = watching::watch(Api::<RegistryCheck>::all(clients.watches.clone()))
         .inspect(move |event| observe_check(&observer, event))
         .reflect(writer)
         .applied_objects()
@@ -181,7 +205,11 @@ async fn lead(
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .run(checks::reconcile, error_policy, Arc::clone(&context))
         .for_each(|_| std::future::ready(()));
-    tokio::join!(reconciled, watch_pods(&context), ensure::ensure(&context, keys));
+    tokio::join!(
+        reconciled,
+        watch_pods(&context, Api::all(clients.watches.clone())),
+        ensure::ensure(&context, keys)
+    );
 }
 
 /// A channel's values, as a stream.
@@ -192,8 +220,8 @@ fn received<T: Send + 'static>(
 }
 
 /// Keeps the index of failing pods.
-async fn watch_pods(context: &Context) {
-    let mut events = std::pin::pin!(watching::watch(Api::<Pod>::all(context.client.clone())));
+async fn watch_pods(context: &Context, pods: Api<Pod>) {
+    let mut events = std::pin::pin!(watching::watch(pods));
     while let Some(event) = events.next().await {
         let keys = match event {
             Ok(event) => {
