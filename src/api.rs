@@ -119,12 +119,12 @@ pub struct RegistryCheckSpec {
     )]
     pub interval: String,
 
-    /// How long one probe may take; at least 1s, and not longer than the interval.
+    /// How long one probe may take; from 1s to 1m, and not longer than the interval.
     #[serde(default = "default_timeout")]
     #[schemars(length(max = 18))]
     #[x_kube(
         validation = Rule::new("self != '' && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$')").message("timeout is written in minutes and seconds, such as 20s or 1m"),
-        validation = Rule::new("self == '' || !self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') || duration(self) >= duration('1s')").message("timeout must be at least 1s: write for example 20s"),
+        validation = Rule::new("self == '' || !self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') || duration(self) >= duration('1s') && duration(self) <= duration('1m')").message("timeout must be from 1s to 1m: write for example 20s"),
     )]
     pub timeout: String,
 

@@ -107,8 +107,15 @@ pub fn without_numbers(text: &str) -> String {
         let end = rest.find(|character| !is_part(character)).unwrap_or(rest.len());
         gist.push_str(&gist_of_word(&rest[..end]));
         let next = rest[end..].chars().next().map_or(end, |other| end + other.len_utf8());
-        gist.push_str(&rest[end..next]);
+        let separator = &rest[end..next];
+        gist.push_str(separator);
         rest = &rest[next..];
+        if separator == "?" {
+            // The query of a signed URL is another one each time.
+            let ends = |character: char| character.is_whitespace() || "\"'\\<>".contains(character);
+            rest = &rest[rest.find(ends).unwrap_or(rest.len())..];
+            gist.push('#');
+        }
     }
     gist
 }
@@ -175,5 +182,16 @@ mod tests {
         let two = pull_failed("read tcp 10.0.0.1:40998->10.0.0.20:443: reset, 503");
         assert_eq!(gist(&one), gist(&two));
         assert_ne!(gist(&pull_failed("status 401")), gist(&pull_failed("status 404")));
+    }
+
+    #[test]
+    fn the_gist_forgets_the_query_of_a_signed_url() {
+        let failed = |signature: &str| {
+            pull_failed(&format!(
+                "Get \"https://x.blob.core.windows.net/a?se=1&sig={signature}\": i/o timeout"
+            ))
+        };
+        assert_eq!(gist(&failed("Kq2h7Zb%2FvTt0")), gist(&failed("pLm9x%2BAQd")));
+        assert_ne!(gist(&failed("a")), gist(&pull_failed("Get \"https://x\": 403 Forbidden")));
     }
 }

@@ -4,7 +4,7 @@
 //! registry with a failing pod has a RegistryCheck. The reconcile of RegistryChecks does
 //! everything else, whoever wrote them. All of it runs only while this process leads.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ use pods::{Index, Key};
 /// The Lease that the leader holds.
 pub const LEASE: &str = "registrycheck";
 /// How many checks are reconciled at once.
-const CONCURRENCY: u16 = 16;
+const CONCURRENCY: u16 = 64;
 /// How long the API server has to answer a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -68,7 +68,8 @@ struct Context {
     leadership: Leadership,
     telemetry: Arc<Telemetry>,
     index: Mutex<Index>,
-    memory: Mutex<HashMap<String, Memory>>,
+    /// What is known of each check, by its uid. It outlives a loss of leadership.
+    memory: Arc<Mutex<HashMap<String, Memory>>>,
     checks: Store<RegistryCheck>,
     /// Keys to make sure of: a check exists, and it is reconciled.
     changed: mpsc::UnboundedSender<Key>,
@@ -85,10 +86,13 @@ impl Context {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All checks of a namespace and registry.
+    /// All checks of a namespace and registry that are to stay.
     fn checks_of(&self, key: &Key) -> Vec<Arc<RegistryCheck>> {
         let checks = self.checks.state().into_iter();
-        checks.filter(|check| key_of(check).as_ref() == Some(key)).collect()
+        let is_of_key = |check: &Arc<RegistryCheck>| {
+            check.metadata.deletion_timestamp.is_none() && key_of(check).as_ref() == Some(key)
+        };
+        checks.filter(is_of_key).collect()
     }
 
     fn tell_changed(&self, keys: BTreeSet<Key>) {
@@ -148,12 +152,13 @@ pub async fn run(
         Candidate::new(clients.requests.clone(), &settings.namespace, LEASE, identity);
     let lead_whenever_possible = async {
         let mut leadership = leadership;
+        let memory = Arc::default();
         loop {
             leadership.gained().await;
             telemetry.leads(true);
             let mut watched = leadership.clone();
             tokio::select! {
-                () = lead(&clients, &prober, &settings, &leadership, &telemetry) => {}
+                () = lead(&clients, &prober, &settings, &leadership, &telemetry, &memory) => {}
                 () = watched.lost() => warn!("this process does not lead any more"),
             }
             telemetry.leads(false);
@@ -174,6 +179,7 @@ async fn lead(
     settings: &Settings,
     leadership: &Leadership,
     telemetry: &Arc<Telemetry>,
+    memory: &Arc<Mutex<HashMap<String, Memory>>>,
 ) {
     let (checks, writer) = reflector::store::<RegistryCheck>();
     let (changed, keys) = mpsc::unbounded_channel();
@@ -186,15 +192,16 @@ async fn lead(
         leadership: leadership.clone(),
         telemetry: Arc::clone(telemetry),
         index: Mutex::default(),
-        memory: Mutex::default(),
+        memory: Arc::clone(memory),
         checks: checks.clone(),
         changed,
         triggers,
     });
-    let observer = Arc::clone(&context);
+    let (observer, listed) = (Arc::clone(&context), Arc::clone(&context));
     let changed_checks = watching::watch(Api::<RegistryCheck>::all(clients.watches.clone()))
         .inspect(move |event| observe_check(&observer, event))
         .reflect(writer)
+        .inspect(move |event| observe_list(&listed, event))
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::annotations),
@@ -262,17 +269,32 @@ fn observe_check(context: &Context, event: &watcher::Result<Event<RegistryCheck>
             }
             context.tell_changed(key_of(check).into_iter().collect());
         }
-        Ok(Event::InitDone) => {
-            context.telemetry.checks_listed();
-            let keys = context.index().keys();
-            context.tell_changed(keys);
-        }
-        Ok(Event::Init | Event::InitApply(_) | Event::Apply(_)) => {}
+        Ok(Event::Init | Event::InitApply(_) | Event::InitDone | Event::Apply(_)) => {}
         Err(error) => {
             context.telemetry.watch_failed("WatchChecks");
             warn!(error = %chain(error), "the watch of RegistryChecks failed; trying again");
         }
     }
+}
+
+/// A list of all checks is complete, and in the store. Each is looked at: what changed while
+/// there was no watch was shown to the reconcile before the store had it. What is remembered
+/// of checks that went meanwhile goes, and pods without a check get one.
+fn observe_list(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
+    if !matches!(event, Ok(Event::InitDone)) {
+        return;
+    }
+    context.telemetry.checks_listed();
+    let checks = context.checks.state();
+    let uids: HashSet<&String> =
+        checks.iter().filter_map(|check| check.metadata.uid.as_ref()).collect();
+    context.memory().retain(|uid, _| uids.contains(uid));
+    for check in &checks {
+        // The receiver lives as long as this context is in use.
+        let _unheard = context.triggers.send(ObjectRef::from_obj(check.as_ref()));
+    }
+    let keys = context.index().keys();
+    context.tell_changed(keys);
 }
 
 /// An error is logged once, here, with its chain, and tried again with growing pauses.

@@ -325,7 +325,7 @@ pub fn hashed_check_name(registry: &Host) -> String {
 }
 
 /// `IsDNS1123Subdomain` of k8s.io/apimachinery: a label has no limit of its own there.
-fn is_object_name(text: &str) -> bool {
+pub(crate) fn is_object_name(text: &str) -> bool {
     text.len() <= NAME_MAX
         && text.split('.').all(|label| {
             label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))

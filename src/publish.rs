@@ -40,6 +40,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the API server understood and will not have it, so that trying again is vain.
+    pub fn is_refusal(&self) -> bool {
+        let (Self::WriteEvent { source, .. } | Self::WriteStatus { source, .. }) = self;
+        matches!(source.as_ref(), kube::Error::Api(status) if matches!(status.code, 403 | 422))
+    }
+}
+
 /// Creates the Event of an announcement about `check` or a pod of its namespace; one that is
 /// there already is left alone.
 ///
@@ -100,10 +108,14 @@ pub async fn renew(
         }
         other => other,
     };
-    written.map(drop).map_err(|source| Error::WriteEvent {
-        name: announcement.name.clone(),
-        source: Box::new(source),
-    })
+    match written {
+        Ok(_) => Ok(()),
+        Err(error) if is_namespace_ending(&error) => Ok(()),
+        Err(source) => {
+            let (name, source) = (announcement.name.clone(), Box::new(source));
+            Err(Error::WriteEvent { name, source })
+        }
+    }
 }
 
 fn event(

@@ -100,7 +100,7 @@ pub fn report(check: &RegistryCheck, news: News<'_>, times: Times) -> Report {
     let findings = findings::merge(uid, outcomes, &previous, times.now);
     let ready = match news {
         News::Outcomes(outcomes) => ready(&check.spec.registry, outcomes, &findings),
-        News::Idle(idle) => idle_ready(idle, &previous),
+        News::Idle(idle) => idle_ready(idle),
     };
     let mut status = RegistryCheckStatus {
         observed_generation: check.metadata.generation,
@@ -192,7 +192,7 @@ fn ready(registry: &str, outcomes: &[Outcome], findings: &[FindingStatus]) -> Re
         images.sort_unstable();
         images.dedup();
         let message = match images.as_slice() {
-            [] => return idle_ready(Idle::NoTargets, &RegistryCheckStatus::default()),
+            [] => return idle_ready(Idle::NoTargets),
             [only] => format!("{only} can be pulled."),
             several => format!("All {} images of {registry} can be pulled.", several.len()),
         };
@@ -254,7 +254,7 @@ fn who_is_stopped(stopped: &[&Outcome]) -> String {
     }
 }
 
-fn idle_ready(idle: Idle, previous: &RegistryCheckStatus) -> Ready {
+fn idle_ready(idle: Idle) -> Ready {
     let unknown = |reason: &str, message: &str| Ready {
         status: ConditionStatus::Unknown,
         reason: reason.to_owned(),
@@ -269,18 +269,11 @@ fn idle_ready(idle: Idle, previous: &RegistryCheckStatus) -> Ready {
             "No pod fails and spec.images lists nothing: there is nothing to check.",
         ),
         Idle::Progressing => unknown("Progressing", "The first probe is under way."),
-        Idle::Recovered => {
-            let images: Vec<&str> = previous
-                .findings
-                .iter()
-                .flat_map(|finding| finding.images.iter().map(String::as_str))
-                .collect();
-            let message = match images.as_slice() {
-                [] => "The pods that could not pull have started.".to_owned(),
-                [image, ..] => format!("The pods that could not pull {image} have started."),
-            };
-            Ready { status: ConditionStatus::True, reason: Code::Pullable.to_string(), message }
-        }
+        Idle::Recovered => Ready {
+            status: ConditionStatus::True,
+            reason: Code::Pullable.to_string(),
+            message: "The pods that could not pull have started.".to_owned(),
+        },
     }
 }
 

@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use thiserror::Error;
 
 use crate::access::{Access, Gap};
-use crate::image::ImageRef;
+use crate::image::{self, ImageRef};
 use crate::target::SecretSource;
 
 pub mod keyring;
@@ -86,6 +86,12 @@ pub async fn fetch(
     };
     let api: Api<KubernetesSecret> = Api::namespaced(client.clone(), namespace);
     for name in names {
+        if !image::is_object_name(&name) {
+            // No secret can have that name, and in a URL it could mean something else.
+            fetched.gaps.push(Gap::SecretMissing { secret: name.clone() });
+            fetched.versions.0.insert(("Secret", name), None);
+            continue;
+        }
         let read = api.get_opt(&name).await;
         let version = match read {
             Ok(Some(secret)) => {
@@ -123,6 +129,9 @@ pub async fn certificates(
     name: &str,
     versions: &mut Versions,
 ) -> Result<Option<Vec<u8>>, Error> {
+    if !image::is_object_name(name) {
+        return Ok(None);
+    }
     let api: Api<KubernetesSecret> = Api::namespaced(client.clone(), namespace);
     let secret = match api.get_opt(name).await {
         Ok(secret) => secret,
@@ -145,6 +154,9 @@ async fn secrets_of_account(
     versions: &mut Versions,
 ) -> Result<Vec<String>, Error> {
     let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    if !image::is_object_name(account) {
+        return Ok(Vec::new());
+    }
     let found = match api.get_opt(account).await {
         Ok(found) => found,
         Err(kube::Error::Api(status)) if status.is_forbidden() => None,

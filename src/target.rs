@@ -86,12 +86,21 @@ impl Wait {
 }
 
 /// The registry of an image, in lower case: a guess where the reference is invalid, and
-/// Docker Hub where no RegistryCheck can be about the host, such as one with a port of 99999.
+/// Docker Hub where no RegistryCheck can be about the host (the rules of `spec.registry` in
+/// [`crate::api`]): a port of 99999, an underscore, another name of Docker Hub itself.
 pub fn registry_of(image: &str) -> Host {
     let host = ImageRef::parse(image)
         .map_or_else(|_| image::guess_registry(image), |image| image.registry().lowercase());
-    Host::parse(host.as_str()).unwrap_or_else(|_| image::guess_registry(""))
+    let is_hub = HUB_NAMES.contains(&host.as_str()) || host.as_str().contains('_');
+    match Host::parse(host.as_str()) {
+        Ok(host) if !is_hub => host,
+        Ok(_) | Err(_) => image::guess_registry(""),
+    }
 }
+
+/// Names under which people look for Docker Hub; `spec.registry` calls it `docker.io`.
+const HUB_NAMES: [&str; 4] =
+    ["index.docker.io", "registry-1.docker.io", "hub.docker.com", "registry.hub.docker.com"];
 
 /// What a pod says about its images.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -300,6 +300,24 @@ async fn a_broken_secret_stops_all_pulls_and_is_named() {
     assert!(!message.contains("broken-canary"), "{message}");
 }
 
+/// The API server takes such names and hosts, and no object can have them.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_no_object_can_have_stop_nothing() {
+    installed();
+    let namespace = Namespace::new("odd-names").await;
+    namespace.pod("hub", "hub.docker.com/r/library/nginx", &[]);
+    namespace.pod("underscore", "my_reg.test/shop/api:v1", &[]);
+    namespace.pod("secret", "basic.test/shop/api:v1", &["../..", "my secret"]);
+    let hub = namespace.ready("docker.io", ConditionStatus::False, "DnsNameNotFound").await;
+    let missing = namespace.ready("basic.test", ConditionStatus::False, "PullSecretMissing").await;
+    assert!(ready(&missing).unwrap().message.contains("pull secret ../.. does not exist"));
+    eventually("both pods in the row of Docker Hub", || async {
+        let check = namespace.check(hub.metadata.name.as_deref().unwrap()).await?;
+        (check.status?.affected_pods == 2).then_some(())
+    })
+    .await;
+}
+
 /// Init containers, ephemeral containers of a running pod, and image volumes.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_container_counts() {

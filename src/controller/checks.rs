@@ -26,8 +26,8 @@ mod settle;
 
 pub(crate) use memory::{Memory, count_failure};
 
-use memory::{Probed, remember, remembered, target_key, uid_of};
-use probing::{compare_with_node, outcomes, prepare};
+use memory::{Probed, forget_pullable, looked, pause, remember, remembered, target_key, uid_of};
+use probing::{compare_with_node, keep_waiting, outcomes, prepare};
 use settle::{delete, read, settle};
 
 /// After how long a first probe is said to be under way.
@@ -90,14 +90,31 @@ pub(crate) async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Action, Error> {
     let Some(key) = key_of(&check) else { return Ok(Action::await_change()) };
-    if check.metadata.deletion_timestamp.is_some() || !context.leadership.is_current() {
+    if check.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let siblings = context.checks_of(&key);
+    if !context.leadership.is_current() {
+        return Err(Error::NotLeading);
+    }
+    // Before all pods are listed, that none fails says nothing.
+    if !context.index().is_complete() {
+        return Ok(Action::requeue(SHORTEST_PAUSE));
+    }
+    if let Some(pause) = pause(&context, &check) {
+        return Ok(Action::requeue(pause));
+    }
+    let result = look(&context, &check, &key).await;
+    looked(&context, &check, result.is_ok());
+    result
+}
+
+/// One look at a check: at its pods, its secrets, and the registry where that is due.
+async fn look(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Action, Error> {
+    let siblings = context.checks_of(key);
     let owner = ownership::owner(siblings.iter().map(AsRef::as_ref));
     let owns = owner.is_none_or(|owner| owner.metadata.uid == check.metadata.uid);
-    if !owns && ownership::is_automatic(&check) {
-        delete(&context, &check).await?;
+    if !owns && ownership::is_automatic(check) {
+        delete(context, check).await?;
         return Ok(Action::await_change());
     }
     if owns {
@@ -108,20 +125,16 @@ pub(crate) async fn reconcile(
         }
     }
     if check.spec.suspend {
-        settle(&context, &check, News::Idle(Idle::Suspended), None).await?;
+        settle(context, check, News::Idle(Idle::Suspended), None).await?;
         return Ok(Action::await_change());
     }
-    let failing = if owns { context.index().failing(&key) } else { Vec::new() };
+    let failing = if owns { context.index().failing(key) } else { Vec::new() };
     let targets = target::targets(&check.spec, &failing);
-    let action = if targets.is_empty() {
-        idle(&context, &check, &key).await?
+    if targets.is_empty() {
+        idle(context, check, key).await
     } else {
-        probe(&context, &check, &targets).await?
-    };
-    if let Some(memory) = context.memory().get_mut(&uid_of(&check)) {
-        memory.failures = 0;
+        probe(context, check, &targets, owns.then_some(key)).await
     }
-    Ok(action)
 }
 
 /// Nothing to probe: says so, and after a while removes a check that nobody wrote.
@@ -135,8 +148,14 @@ async fn idle(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Act
     };
     let status = check.status.clone().unwrap_or_default();
     let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
+    let is_answered = status.observed_generation == check.metadata.generation
+        && status.last_handled_reconcile_at.as_deref() == check.requested_at();
     let news = match ready.map(|ready| (ready.status, ready.reason.as_str())) {
-        Some((ConditionStatus::True, _) | (ConditionStatus::Unknown, "NoTargets")) => None,
+        Some((ConditionStatus::True, _) | (ConditionStatus::Unknown, "NoTargets"))
+            if is_answered =>
+        {
+            None
+        }
         Some((ConditionStatus::False, _)) if has_started(context, &check, &status).await? => {
             Some(Idle::Recovered)
         }
@@ -190,6 +209,7 @@ async fn probe(
     context: &Context,
     check: &RegistryCheck,
     targets: &[Target],
+    owned: Option<&Key>,
 ) -> Result<Action, Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let ground = prepare(context, check, targets).await?;
@@ -197,6 +217,11 @@ async fn probe(
     let has_news = targets.iter().any(|target| !known.contains_key(&target_key(target)));
     let outcomes = outcomes(context, check, targets, &ground, &known);
     let mut outcomes = with_progress(context, check, outcomes).await?;
+    let failing = owned.map_or_else(Vec::new, |key| context.index().failing(key));
+    keep_waiting(&mut outcomes, &failing);
+    if outcomes.is_empty() {
+        return Ok(Action::requeue(SHORTEST_PAUSE));
+    }
     let status = check.status.clone().unwrap_or_default();
     for outcome in &mut outcomes {
         compare_with_node(namespace, outcome, &status);
@@ -205,13 +230,14 @@ async fn probe(
         let now = clock::now();
         Probed { at: now, next: due::next_probe(&check.spec, &outcomes, now, clock::chance()) }
     });
-    let probed = remember(context, check, &outcomes, ground.versions, probed);
+    let probed = remember(context, check, &outcomes, ground.versions, probed, !known.is_empty());
     settle(context, check, News::Outcomes(&outcomes), probed).await?;
     let is_pullable = |outcome: &&Outcome| outcome.diagnosis.verdict == Verdict::Pullable;
     for outcome in outcomes.iter().filter(is_pullable) {
         let uids = outcome.target.pods.iter().map(|pod| pod.uid.as_str());
         context.index().mark_recovered(uids, &outcome.target.image);
     }
+    forget_pullable(context, check);
     let next = probed.map_or(Duration::ZERO, |probed| until(probed.next));
     let all_pullable = outcomes.iter().all(|outcome| is_pullable(&outcome));
     let look_again = if all_pullable { next } else { next.min(due::LOOK_AT_SECRETS) };

@@ -15,6 +15,8 @@ use crate::report::Outcome;
 const WHILE_FAILING: Duration = Duration::from_secs(60);
 /// How soon the secrets of a failing pull are looked at again.
 pub(crate) const LOOK_AT_SECRETS: Duration = Duration::from_secs(10);
+/// The longest time that one probe may take, whatever the spec says.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that is believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
 
@@ -25,7 +27,7 @@ pub(crate) fn interval(spec: &RegistryCheckSpec) -> Duration {
 
 /// The timeout of a check.
 pub(crate) fn timeout(spec: &RegistryCheckSpec) -> Duration {
-    duration(&spec.timeout).unwrap_or(Duration::from_secs(20))
+    duration(&spec.timeout).unwrap_or(Duration::from_secs(20)).min(LONGEST_TIMEOUT)
 }
 
 /// Reads `1h30m`, `10m`, `20s`.

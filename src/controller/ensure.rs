@@ -1,12 +1,13 @@
 //! Ensure: every namespace and registry with a failing pod has a RegistryCheck.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use kube::Api;
 use kube::api::PostParams;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{info, warn};
 
 use crate::api::{AUTOMATIC_LABEL, FIELD_MANAGER, RegistryCheck, RegistryCheckSpec};
@@ -14,33 +15,60 @@ use crate::image;
 use crate::publish;
 
 use super::pods::Key;
-use super::{Context, back_off, chain, ownership, received};
+use super::{Context, back_off, chain, ownership};
 
 /// How many checks are made at once.
 const AT_ONCE: usize = 16;
 
 /// For each key that changed, has its check reconciled, and makes the check where there is
-/// none. Runs for ever.
-pub(crate) async fn ensure(context: &Context, changes: mpsc::UnboundedReceiver<Key>) {
+/// none. Runs for ever. A key whose check cannot be made holds up no other.
+pub(crate) async fn ensure(context: &Context, mut changes: mpsc::UnboundedReceiver<Key>) {
     if context.checks.wait_until_ready().await.is_err() {
         return;
     }
-    let changes = received(changes);
-    changes.for_each_concurrent(AT_ONCE, |key| ensure_one(context, key)).await;
+    let at_once = Semaphore::new(AT_ONCE);
+    let mut making = FuturesUnordered::new();
+    let mut under_way: BTreeSet<Key> = BTreeSet::new();
+    loop {
+        tokio::select! {
+            received = changes.recv() => {
+                let Some(key) = received else { return };
+                if !trigger_owner(context, &key) && under_way.insert(key.clone()) {
+                    making.push(make(context, key, &at_once));
+                }
+            }
+            Some(key) = making.next() => {
+                under_way.remove(&key);
+            }
+        }
+    }
 }
 
-async fn ensure_one(context: &Context, key: Key) {
-    let key = &key;
+/// Has the check of a key reconciled; whether there is one.
+fn trigger_owner(context: &Context, key: &Key) -> bool {
     let checks = context.checks_of(key);
-    if let Some(owner) = ownership::owner(checks.iter().map(AsRef::as_ref)) {
+    let owner = ownership::owner(checks.iter().map(AsRef::as_ref));
+    if let Some(owner) = owner {
         // The receiver lives as long as the controller that reads it.
         let _unheard = context.triggers.send(ObjectRef::from_obj(owner));
-        return;
     }
+    owner.is_some()
+}
+
+/// Makes the check of a key, for as long as a pod needs it and there is none. The watch then
+/// shows it to the reconcile.
+async fn make(context: &Context, key: Key, at_once: &Semaphore) -> Key {
     let mut failures = 0;
-    while context.leadership.is_current() && !context.index().failing(key).is_empty() {
-        match create(context, key).await {
-            Ok(()) => return,
+    while context.leadership.is_current()
+        && !context.index().failing(&key).is_empty()
+        && !trigger_owner(context, &key)
+    {
+        let created = {
+            let _permit = at_once.acquire().await;
+            create(context, &key).await
+        };
+        match created {
+            Ok(()) => break,
             Err(error) => {
                 context.telemetry.reconcile_failed("CreateCheck");
                 warn!(namespace = %key.namespace, registry = %key.registry, error = %chain(&error), "cannot create a RegistryCheck; trying again");
@@ -49,6 +77,7 @@ async fn ensure_one(context: &Context, key: Key) {
         tokio::time::sleep(back_off(failures)).await;
         failures += 1;
     }
+    key
 }
 
 /// Creates the automatic check. One that is there already is success, and so is a namespace

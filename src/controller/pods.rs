@@ -26,6 +26,8 @@ pub struct Index {
     keys: HashMap<Key, BTreeSet<String>>,
     /// The pods seen since a list began; those known and not seen in it are gone.
     listing: Option<BTreeSet<String>>,
+    /// Whether all pods were listed once; before that, that no pod fails says nothing.
+    complete: bool,
 }
 
 #[derive(Debug)]
@@ -44,10 +46,16 @@ impl Index {
 
     /// The list is complete: pods that it lacks are gone. Returns what changed.
     pub fn list_ends(&mut self) -> BTreeSet<Key> {
+        self.complete = true;
         let Some(seen) = self.listing.take() else { return BTreeSet::new() };
         let gone: Vec<String> =
             self.pods.keys().filter(|uid| !seen.contains(*uid)).cloned().collect();
         gone.iter().flat_map(|uid| self.remove(uid)).collect()
+    }
+
+    /// Whether the index knows all failing pods. A later list keeps those known until its end.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// A pod is there, new or changed. Returns what changed.

@@ -73,10 +73,19 @@ pub(super) fn announcements(
             announcements.extend(failures_of_pods(next, outcomes));
             announcements
         }
-        ConditionStatus::True if matches!(before, Some((ConditionStatus::False, _))) => {
+        ConditionStatus::True if before.is_some_and(was_in_doubt) => {
             recovery(check, previous, ready, outcomes, news)
         }
         ConditionStatus::True | ConditionStatus::Unknown => Vec::new(),
+    }
+}
+
+/// Whether Ready said or left open that something is wrong, so that its end is worth an Event.
+fn was_in_doubt((status, reason): (ConditionStatus, &str)) -> bool {
+    match status {
+        ConditionStatus::False => true,
+        ConditionStatus::Unknown => !matches!(reason, "NoTargets" | "Suspended" | "Progressing"),
+        ConditionStatus::True => false,
     }
 }
 

@@ -62,10 +62,11 @@ async fn wrong_objects_are_refused_with_what_to_write() {
         (json!({"registry": "r.test", "interval": "10s"}), "at least 30s"),
         (json!({"registry": "r.test", "interval": "1d"}), "for a day write 24h"),
         (
-            json!({"registry": "r.test", "interval": "30s", "timeout": "1m"}),
+            json!({"registry": "r.test", "interval": "30s", "timeout": "45s"}),
             "not be longer than interval: write",
         ),
-        (json!({"registry": "r.test", "timeout": "0s"}), "at least 1s: write"),
+        (json!({"registry": "r.test", "timeout": "0s"}), "from 1s to 1m: write"),
+        (json!({"registry": "r.test", "timeout": "2m"}), "from 1s to 1m: write"),
         (json!({"registry": "r.test", "timeout": "soon"}), "such as 20s or 1m"),
         (json!({"registry": "r.test", "vantage": "Moon"}), "\"Auto\", \"Pod\", \"Node\""),
         (json!({}), "spec.registry: Required value"),

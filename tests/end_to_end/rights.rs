@@ -7,7 +7,7 @@ use registrycheck::api::ConditionStatus;
 use registrycheck::install;
 
 use super::installed;
-use crate::ground::{Namespace, ground, kubectl, try_kubectl};
+use crate::ground::{Namespace, eventually, ground, kubectl, ready, try_kubectl};
 
 const ACCOUNT: &str = "system:serviceaccount:registrycheck:registrycheck";
 
@@ -73,26 +73,26 @@ async fn no_password_gets_out() {
         let wait = || async {
             let checks = namespace.checks().await;
             checks.into_iter().find(|found| {
-                found.metadata.name.as_deref().unwrap().starts_with(check)
-                    && crate::ground::ready(found).is_some()
+                found.metadata.name.as_deref().unwrap().starts_with(check) && ready(found).is_some()
             })
         };
-        crate::ground::eventually(check, wait).await;
+        eventually(check, wait).await;
     }
     let kinds = "registrychecks,events,events.v1.events.k8s.io,leases,pods,configmaps,deployments";
     let objects = kubectl(&["get", kinds, "-A", "-o", "json"]);
-    let logs = kubectl(&[
-        "logs",
-        "-n",
-        install::NAME,
-        "-l",
-        "app.kubernetes.io/name=registrycheck",
-        "--tail=-1",
-    ]);
-    let pods = kubectl(&["get", "pods", "-n", install::NAME, "-o", "name"]);
-    let pod = pods.lines().next().unwrap().trim_start_matches("pod/");
-    let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/metrics", install::NAME);
-    let metrics = kubectl(&["get", "--raw", &path]);
+    // Another test kills the controller now and then: what it said before counts too.
+    let everything =
+        ["logs", "-n", install::NAME, "-l", "app.kubernetes.io/name=registrycheck", "--tail=-1"];
+    let logs =
+        kubectl(&everything) + &try_kubectl(&[&everything[..], &["--previous"]].concat(), "").1;
+    let metrics = eventually("the metrics", || async {
+        let pods = kubectl(&["get", "pods", "-n", install::NAME, "-o", "name"]);
+        let pod = pods.lines().next()?.trim_start_matches("pod/").to_owned();
+        let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/metrics", install::NAME);
+        let (answered, metrics) = try_kubectl(&["get", "--raw", &path], "");
+        (answered && metrics.contains("registrycheck_affected_pods{")).then_some(metrics)
+    })
+    .await;
     for (what, text, expected) in [
         ("objects", &objects, "RegistryCheck"),
         ("logs", &logs, "starting"),

@@ -1,16 +1,22 @@
 //! Memory: what is known of a check between two reconciles. Losing it costs one probe.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
 
 use crate::api::RegistryCheck;
 use crate::complaint::{self, Complaint};
+use crate::diagnose::Verdict;
 use crate::report::Outcome;
 use crate::resolve::Versions;
 use crate::target::{SecretSource, Target};
 
 use super::super::Context;
+
+/// The shortest time between two looks at one check.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// What is remembered of one check.
 #[derive(Debug, Default)]
@@ -20,8 +26,10 @@ pub(crate) struct Memory {
     generation: Option<i64>,
     requested_at: Option<String>,
     probed: Option<Probed>,
-    /// The pods that were told of an episode.
-    pub(super) told: HashMap<String, HashSet<String>>,
+    /// What pods were told, by their uid and the code.
+    pub(super) told: HashMap<(String, String), Told>,
+    /// When a reconcile ended last.
+    pub(super) looked_at: Option<Instant>,
     pub(super) said_at: Option<Timestamp>,
     pub(super) failures: u32,
 }
@@ -31,6 +39,13 @@ pub(crate) struct Memory {
 pub(crate) struct Probed {
     pub(super) at: Timestamp,
     pub(super) next: Timestamp,
+}
+
+/// When a pod was told something, and in which episode.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) episode: String,
+    pub(super) at: Timestamp,
 }
 
 /// What makes a target the same target.
@@ -49,7 +64,7 @@ pub(super) fn uid_of(check: &RegistryCheck) -> String {
 /// Counts a failed reconcile of a check, and returns how many failed before it in a row.
 pub(crate) fn count_failure(context: &Context, check: &RegistryCheck) -> u32 {
     let mut memory = context.memory();
-    let Some(memory) = memory.get_mut(&uid_of(check)) else { return 0 };
+    let memory = memory.entry(uid_of(check)).or_default();
     memory.failures = memory.failures.saturating_add(1);
     memory.failures - 1
 }
@@ -65,7 +80,8 @@ pub(super) fn remembered(
     let Some(memory) = memory.get(&uid_of(check)) else { return HashMap::new() };
     let asked_for = check.requested_at() != memory.requested_at.as_deref();
     let respecified = check.metadata.generation != memory.generation;
-    let over = memory.probed.is_none_or(|probed| now >= probed.next);
+    // A clock that was set back is no reason to wait.
+    let over = memory.probed.is_none_or(|probed| now >= probed.next || now < probed.at);
     if asked_for || respecified || over {
         return HashMap::new();
     }
@@ -75,13 +91,15 @@ pub(super) fn remembered(
 }
 
 /// Keeps what was found for the next reconcile. Returns when the check was probed: now, or
-/// else as remembered.
+/// else as remembered. A probe of one target does not put off those of the others, which were
+/// `kept` as they are.
 pub(super) fn remember(
     context: &Context,
     check: &RegistryCheck,
     outcomes: &[Outcome],
     versions: BTreeMap<SecretSource, Versions>,
     probed: Option<Probed>,
+    kept: bool,
 ) -> Option<Probed> {
     let mut memory = context.memory();
     let memory = memory.entry(uid_of(check)).or_default();
@@ -90,6 +108,43 @@ pub(super) fn remember(
     memory.versions = versions;
     memory.generation = check.metadata.generation;
     memory.requested_at = check.requested_at().map(str::to_owned);
-    memory.probed = probed.or(memory.probed);
+    memory.probed = match (probed, memory.probed) {
+        (Some(new), Some(old)) if kept => Some(Probed { next: new.next.min(old.next), ..new }),
+        (new, old) => new.or(old),
+    };
     memory.probed
+}
+
+/// Forgets Pullable results for pods: whatever the kubelet says next is about a new attempt,
+/// and is looked at anew.
+pub(super) fn forget_pullable(context: &Context, check: &RegistryCheck) {
+    if let Some(memory) = context.memory().get_mut(&uid_of(check)) {
+        memory.outcomes.retain(|(_, _, complaint), outcome| {
+            complaint.is_none() || outcome.diagnosis.verdict != Verdict::Pullable
+        });
+    }
+}
+
+/// How long to wait before the next look at a check, so that a storm of pods costs a few looks
+/// and not one for each pod.
+pub(super) fn pause(context: &Context, check: &RegistryCheck) -> Option<Duration> {
+    let memory = context.memory();
+    let looked_at = memory.get(&uid_of(check))?.looked_at?;
+    let left = BETWEEN_LOOKS.checked_sub(looked_at.elapsed())?;
+    (!left.is_zero()).then_some(left)
+}
+
+/// Notes that a look at a check ended, and forgets a check that went meanwhile.
+pub(super) fn looked(context: &Context, check: &RegistryCheck, succeeded: bool) {
+    let now = context.checks.get(&ObjectRef::from_obj(check));
+    let is_gone = now.is_none_or(|now| now.metadata.uid != check.metadata.uid);
+    let mut memory = context.memory();
+    if is_gone {
+        memory.remove(&uid_of(check));
+    } else if let Some(memory) = memory.get_mut(&uid_of(check)) {
+        memory.looked_at = Some(Instant::now());
+        if succeeded {
+            memory.failures = 0;
+        }
+    }
 }

@@ -1,16 +1,18 @@
 //! Probing: each target of a check becomes an outcome.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::stream::{self, StreamExt};
 
-use crate::api::{RegistryCheck, RegistryCheckStatus, Severity, VantageChoice};
+use crate::access::Access;
+use crate::api::{FindingStatus, RegistryCheck, RegistryCheckStatus, Severity, VantageChoice};
 use crate::diagnose::{self, Diagnosis, Subject, Verdict, catalogue::Code};
+use crate::evidence::Evidence;
 use crate::image::ImageRef;
 use crate::probe::Prober;
 use crate::report::Outcome;
 use crate::resolve::{self, Fetched, Versions};
-use crate::target::{SecretSource, Target};
+use crate::target::{FailingPod, SecretSource, Target};
 
 use super::super::{Context, due};
 use super::Error;
@@ -133,7 +135,8 @@ async fn laxity(
     }
 }
 
-/// Each target's outcome: the known one where it still holds, that of a probe elsewhere.
+/// Each target's outcome: the known one where it still holds. Targets that differ only in what
+/// the kubelet says share one probe.
 pub(super) async fn outcomes(
     context: &Context,
     check: &RegistryCheck,
@@ -141,50 +144,119 @@ pub(super) async fn outcomes(
     ground: &Ground,
     known: &HashMap<TargetKey, Outcome>,
 ) -> Vec<Outcome> {
-    let outcomes = targets.iter().map(|target| async move {
-        match known.get(&target_key(target)) {
-            Some(known) => Outcome { target: target.clone(), ..known.clone() },
-            None => probe_one(context, check, target, ground).await,
-        }
+    let unknown = targets.iter().filter(|target| !known.contains_key(&target_key(target)));
+    let questions: BTreeMap<Question<'_>, ImageRef> = unknown
+        .filter(|target| explained_without_probe(check, target, ground).is_none())
+        .filter_map(|target| Some((question(target), ImageRef::parse(&target.image).ok()?)))
+        .collect();
+    let answers = questions.into_iter().map(|(question, image)| async move {
+        let evidence = ask(context, check, ground, &question, &image).await;
+        (question, evidence)
     });
-    stream::iter(outcomes.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await
+    let answers: BTreeMap<Question<'_>, Evidence> =
+        stream::iter(answers.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await;
+    let outcomes = targets.iter().map(|target| {
+        let known = known.get(&target_key(target));
+        let known = known.map(|known| Outcome { target: target.clone(), ..known.clone() });
+        known.unwrap_or_else(|| outcome(check, target, ground, answers.get(&question(target))))
+    });
+    outcomes.collect()
 }
 
-async fn probe_one(
+/// What a probe is about: the image, with whose secrets, and whether the spec asks for it and
+/// may be laxer than a node.
+type Question<'target> = (&'target str, &'target SecretSource, bool);
+
+fn question(target: &Target) -> Question<'_> {
+    (&target.image, &target.secrets, target.complaint.is_none())
+}
+
+async fn ask(
     context: &Context,
+    check: &RegistryCheck,
+    ground: &Ground,
+    (_, source, of_spec): &Question<'_>,
+    image: &ImageRef,
+) -> Evidence {
+    let prober = match &ground.lax {
+        Lax::Yes(prober, _) if *of_spec => prober,
+        Lax::No | Lax::Yes(..) | Lax::Refused(_) => &context.prober,
+    };
+    let access = ground.access(source, image);
+    let evidence = prober.probe(image, &access, due::timeout(&check.spec)).await;
+    context.telemetry.probed(&evidence);
+    evidence
+}
+
+impl Ground {
+    fn access(&self, source: &SecretSource, image: &ImageRef) -> Access {
+        self.fetched.get(source).map(|fetched| fetched.access(image)).unwrap_or_default()
+    }
+}
+
+/// What can be said of a target without asking the registry.
+fn explained_without_probe(
     check: &RegistryCheck,
     target: &Target,
     ground: &Ground,
-) -> Outcome {
+) -> Option<Diagnosis> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
-    let outcome = |diagnosis, evidence| Outcome { target: target.clone(), diagnosis, evidence };
     let image = match ImageRef::parse(&target.image) {
         Ok(image) => image,
-        Err(error) => return outcome(diagnose::invalid_reference(&error), None),
+        Err(error) => return Some(diagnose::invalid_reference(&error)),
     };
-    if image.registry().name() != image.registry().as_str() && image.registry().port().is_none() {
-        return outcome(diagnose::impossible_port(&image), None);
+    let registry = image.registry();
+    if registry.name() != registry.as_str() && registry.port().is_none() {
+        return Some(diagnose::impossible_port(&image));
     }
     let complaint = target.complaint.as_ref();
+    match &ground.lax {
+        Lax::Refused(diagnosis) if complaint.is_none() => return Some(diagnosis.clone()),
+        Lax::No | Lax::Yes(..) | Lax::Refused(_) => {}
+    }
     let subject = Subject { namespace, image: &image, complaint };
-    let fetched = ground.fetched.get(&target.secrets);
-    let access = fetched.map(|fetched| fetched.access(&image)).unwrap_or_default();
-    if let Some(diagnosis) = diagnose::without_probe(subject, &access.gaps) {
+    diagnose::without_probe(subject, &ground.access(&target.secrets, &image).gaps)
+}
+
+fn outcome(
+    check: &RegistryCheck,
+    target: &Target,
+    ground: &Ground,
+    evidence: Option<&Evidence>,
+) -> Outcome {
+    let outcome = |diagnosis, evidence| Outcome { target: target.clone(), diagnosis, evidence };
+    if let Some(diagnosis) = explained_without_probe(check, target, ground) {
         return outcome(diagnosis, None);
     }
-    let (prober, note) = match &ground.lax {
-        Lax::Refused(diagnosis) if complaint.is_none() => return outcome(diagnosis.clone(), None),
-        Lax::Yes(prober, note) if complaint.is_none() => (prober, Some(note)),
-        Lax::No | Lax::Yes(..) | Lax::Refused(_) => (&context.prober, None),
+    let (Ok(image), Some(evidence)) = (ImageRef::parse(&target.image), evidence) else {
+        let message = format!("{} was not looked at yet", target.image);
+        return outcome(diagnose::skipped(message, String::new()), None);
     };
-    let evidence = prober.probe(&image, &access, due::timeout(&check.spec)).await;
-    context.telemetry.probed(&evidence);
-    let mut diagnosis = diagnose::diagnose(subject, &evidence);
+    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    let complaint = target.complaint.as_ref();
+    let mut diagnosis =
+        diagnose::diagnose(Subject { namespace, image: &image, complaint }, evidence);
     let pullable = diagnosis.findings.iter_mut().find(|finding| finding.code == Code::Pullable);
-    if let (Some(pullable), Some(note)) = (pullable, note) {
+    if let (Some(pullable), Lax::Yes(_, note), None) = (pullable, &ground.lax, complaint) {
         pullable.message = format!("{}, {note}, which a node may not do", pullable.message);
     }
-    outcome(diagnosis, Some(evidence))
+    outcome(diagnosis, Some(evidence.clone()))
+}
+
+/// Takes out what does not wait any more, after the probes: a pod that started meanwhile is
+/// not told that it cannot pull.
+pub(super) fn keep_waiting(outcomes: &mut Vec<Outcome>, failing: &[FailingPod]) {
+    for outcome in outcomes.iter_mut().filter(|outcome| outcome.target.complaint.is_some()) {
+        let image = &outcome.target.image;
+        let waiting: HashSet<&str> = failing
+            .iter()
+            .filter(|pod| pod.waits.iter().any(|wait| wait.image == *image))
+            .map(|pod| pod.pod.uid.as_str())
+            .collect();
+        outcome.target.pods.retain(|pod| waiting.contains(pod.uid.as_str()));
+    }
+    outcomes
+        .retain(|outcome| outcome.target.complaint.is_none() || !outcome.target.pods.is_empty());
 }
 
 /// A probe that was served what the kubelet has just failed to pull contradicts it. What was
@@ -198,10 +270,13 @@ pub(super) fn compare_with_node(
     if outcome.diagnosis.verdict != Verdict::Pullable || pods.is_empty() {
         return;
     }
-    let explained = previous
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error && finding.images.contains(image));
+    // A finding names only a few of its images.
+    let is_about = |finding: &&FindingStatus| {
+        let named = i64::try_from(finding.images.len()).unwrap_or(i64::MAX);
+        finding.images.contains(image) || finding.total_images > named
+    };
+    let errors = previous.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let explained = errors.filter(is_about);
     let mut codes = explained.map(|finding| finding.code.as_str()).peekable();
     let contradicted = match codes.peek() {
         None => *fresh,

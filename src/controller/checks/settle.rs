@@ -5,15 +5,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::api::{RegistryCheck, RegistryCheckStatus};
 use crate::publish;
-use crate::report::{self, About, Announcement, News, Report, Times};
+use crate::report::{self, About, Announcement, EventKind, Idle, News, Report, Times};
 
-use super::super::{Context, clock, due};
+use super::super::{Context, chain, clock, due};
 use super::Error;
-use super::memory::{Probed, uid_of};
+use super::memory::{Memory, Probed, Told, uid_of};
 
 /// How many pods are told of one episode.
 const MOST_PODS_TOLD: usize = 20;
@@ -31,10 +31,18 @@ pub(super) async fn settle(
 ) -> Result<(), Error> {
     for _ in 0..ATTEMPTS_TO_WRITE {
         let Some(current) = read(&context.client, check).await? else { return Ok(()) };
-        if current.metadata.uid != check.metadata.uid {
+        // What was probed is what the spec was then; a change of it has its own reconcile.
+        if current.metadata.uid != check.metadata.uid
+            || current.metadata.generation != check.metadata.generation
+            || current.requested_at() != check.requested_at()
+        {
             return Ok(());
         }
         let previous = current.status.clone().unwrap_or_default();
+        let is_known = !previous.conditions.is_empty();
+        if is_known && matches!(news, News::Idle(Idle::Progressing)) {
+            return Ok(());
+        }
         let now = clock::now();
         let times = Times {
             now,
@@ -47,10 +55,8 @@ pub(super) async fn settle(
         }
         say_again(context, &current, &previous, &status, now).await?;
         let on_interval = probed.is_some_and(|probed| {
-            let last = previous.last_probe_time;
-            let age = last
-                .map(|last| Duration::try_from(probed.at.duration_since(last)).unwrap_or_default());
-            age.is_none_or(|age| age >= due::interval(&current.spec).mul_f64(0.9))
+            let most = due::interval(&current.spec).mul_f64(0.9);
+            previous.last_probe_time.is_none_or(|last| age(last, probed.at) >= most)
         });
         if !on_interval && !report::says_something_new(&previous, &status) {
             return Ok(());
@@ -67,39 +73,60 @@ pub(super) async fn settle(
     Err(Error::Conflict)
 }
 
-/// Creates the Event, if its pod is among the few that are told and was not told yet.
+/// Creates the Event, if its pod is among the few that are told and was not told yet. One
+/// that the API server will not have, such as for a quota, is no reason to write no status.
 async fn say(
     context: &Context,
     check: &RegistryCheck,
     announcement: &Announcement,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Announcement { about, episode, .. } = announcement;
-    if let About::Pod(pod) = about {
-        let memory = context.memory();
-        let told = memory.get(&uid_of(check)).and_then(|memory| memory.told.get(episode));
-        if told.is_some_and(|told| told.contains(&pod.uid) || told.len() >= MOST_PODS_TOLD) {
-            return Ok(());
-        }
+    let told = |memory: &Memory| is_told(memory, announcement, now);
+    if context.memory().get(&uid_of(check)).is_some_and(told) {
+        return Ok(());
     }
     if !context.leadership.is_current() {
         return Err(Error::NotLeading);
     }
     let instance = &context.settings.identity.name;
-    let said = publish::announce(&context.client, check, announcement, instance, now).await;
-    said.map_err(Error::Publish)?;
+    match publish::announce(&context.client, check, announcement, instance, now).await {
+        Ok(()) => {}
+        Err(error) if error.is_refusal() => {
+            context.telemetry.reconcile_failed("WriteEvent");
+            warn!(event = %announcement.name, error = %chain(&error), "the API server refuses an Event");
+        }
+        Err(error) => return Err(Error::Publish(error)),
+    }
     let mut memory = context.memory();
     let memory = memory.entry(uid_of(check)).or_default();
-    match about {
-        About::Pod(pod) => {
-            memory.told.entry(episode.clone()).or_default().insert(pod.uid.clone());
+    match (&announcement.about, announcement.kind) {
+        (About::Pod(pod), _) => {
+            let told = Told { episode: announcement.episode.clone(), at: now };
+            memory.told.insert((pod.uid.clone(), announcement.reason.clone()), told);
         }
-        About::Check => {
-            memory.told.retain(|other, _| other == episode);
+        (About::Check, EventKind::Normal) => memory.told.clear(),
+        (About::Check, EventKind::Warning) => {
+            memory.told.retain(|_, told| age(told.at, now) < SAY_AGAIN);
             memory.said_at = Some(now);
         }
     }
     Ok(())
+}
+
+/// Whether a pod need not be told: it was, in this episode or a short while ago in another one
+/// of the same cause, or enough others were.
+fn is_told(memory: &Memory, announcement: &Announcement, now: Timestamp) -> bool {
+    let Announcement { about: About::Pod(pod), episode, reason, .. } = announcement else {
+        return false;
+    };
+    let before = memory.told.get(&(pod.uid.clone(), reason.clone()));
+    let of_episode = memory.told.values().filter(|told| told.episode == *episode);
+    before.is_some_and(|told| told.episode == *episode || age(told.at, now) < SAY_AGAIN)
+        || of_episode.count() >= MOST_PODS_TOLD
+}
+
+fn age(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// Renews the Event of a failure that lasts.
@@ -115,14 +142,15 @@ async fn say_again(
     else {
         return Ok(());
     };
-    let age = |since: Timestamp| Duration::try_from(now.duration_since(since)).unwrap_or_default();
     let said_at = context.memory().get(&uid_of(check)).and_then(|memory| memory.said_at);
     let last_said = said_at.unwrap_or(lasting.since);
-    if before.name != lasting.name || age(last_said) < SAY_AGAIN || !context.leadership.is_current()
+    if before.name != lasting.name
+        || age(last_said, now) < SAY_AGAIN
+        || !context.leadership.is_current()
     {
         return Ok(());
     }
-    let times = age(lasting.since).as_secs() / SAY_AGAIN.as_secs() + 1;
+    let times = age(lasting.since, now).as_secs() / SAY_AGAIN.as_secs() + 1;
     let count = i32::try_from(times).unwrap_or(i32::MAX);
     let instance = &context.settings.identity.name;
     let said = publish::renew(&context.client, check, &lasting, instance, now, count).await;

@@ -288,3 +288,16 @@ fn a_pod_that_ran_before_and_waits_again_stays() {
     check_changes(&index.apply(&a), &[]);
     assert_eq!(index.failing(&key("r.test")).len(), 1);
 }
+
+#[test]
+fn before_the_first_list_ends_the_index_is_not_complete() {
+    let mut index = Index::default();
+    assert!(!index.is_complete());
+    index.list_begins();
+    index.apply(&pod("a", IMAGE, &just_failed()));
+    assert!(!index.is_complete());
+    index.list_ends();
+    assert!(index.is_complete());
+    index.list_begins();
+    assert!(index.is_complete(), "a later list keeps what is known");
+}
