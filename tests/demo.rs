@@ -71,7 +71,9 @@ async fn main() {
     show(&["get", "pods", "-n", "shop"]);
 
     step("From the kubelet's first ErrImagePull to our status and Event");
-    println!("{TIMED_PODS} more pods, each in a namespace of its own");
+    println!(
+        "{TIMED_PODS} more pods, each in a namespace of its own; times as a third client sees both"
+    );
     time_pods().await;
     seen.wait_for_all().await;
     seen.print();
