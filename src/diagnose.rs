@@ -202,6 +202,7 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
         let errors = findings.iter_mut().filter(|finding| finding.severity == Severity::Error);
         errors.for_each(|finding| finding.confidence = finding.confidence.max(Confidence::Likely));
     }
+    let verdict = credentials::leave_room_for_the_node(subject, verdict, &mut findings);
     rank(&mut findings);
     Diagnosis { verdict, findings, progress: progress(evidence, deciding) }
 }

@@ -1,10 +1,10 @@
 //! Findings about credentials that are missing, unusable or for another registry.
 
 use crate::access::{Gap, Mismatch, Provenance};
-use crate::api::Confidence;
+use crate::api::{Confidence, Severity};
 
-use super::catalogue::Code;
-use super::{Finding, Subject};
+use super::catalogue::{Code, Stage};
+use super::{Finding, Subject, Verdict};
 
 /// How many entries of one secret a message names.
 const MOST_ENTRIES: usize = 3;
@@ -41,6 +41,35 @@ pub(super) fn broken_keyring(subject: Subject<'_>, gaps: &[Gap]) -> Option<Findi
     gaps.iter().find(|gap| matches!(gap, Gap::KeyringBroken { .. })).map(|gap| of_gap(subject, gap))
 }
 
+/// Without a failing pod nobody knows what the node's own identity can do, which the kubelet
+/// tries after the pull secrets. Where it mostly has one, as for the registries of Azure, what
+/// it could change is left open.
+pub(super) fn leave_room_for_the_node(
+    subject: Subject<'_>,
+    verdict: Verdict,
+    findings: &mut [Finding],
+) -> Verdict {
+    if subject.complaint.is_some() || !is_azure(subject.registry().as_str()) {
+        return verdict;
+    }
+    let could_change = |finding: &&mut Finding| {
+        let stage = finding.code.row().stage;
+        let is_of_credentials =
+            matches!(stage, Stage::Credential | Stage::Authentication | Stage::Authorization);
+        finding.severity == Severity::Error && is_of_credentials
+    };
+    let mut verdict = verdict;
+    for finding in findings.iter_mut().filter(could_change) {
+        verdict = Verdict::Undecided;
+        finding.confidence = finding.confidence.max(Confidence::Likely);
+        finding.message = format!(
+            "{}; the node's identity, which the kubelet tries too, was not probed",
+            finding.message
+        );
+    }
+    verdict
+}
+
 fn no_credentials(subject: Subject<'_>) -> Finding {
     let image = subject.image;
     let registry = subject.registry();
@@ -62,6 +91,7 @@ fn no_credentials(subject: Subject<'_>) -> Finding {
     Finding::new(Code::NoCredentials, Confidence::Likely, message, remedy)
 }
 
+/// Whether a host is a registry of Azure, for which the nodes of AKS mostly have an identity.
 fn is_azure(host: &str) -> bool {
     [".azurecr.io", ".azurecr.cn", ".azurecr.us"].iter().any(|suffix| host.ends_with(suffix))
 }

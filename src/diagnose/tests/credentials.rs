@@ -8,10 +8,28 @@ fn no_credentials_is_never_certain() {
     let unasked = Evidence { anonymous: None, ..without_credential(&[]) };
     check(&unasked, NotPullable, &[(Code::NoCredentials, Likely)]);
     check_progress(&unasked, [Some(true), Some(false), None, None]);
-    for image in [IMAGE, "nginx", "myreg.azurecr.io/a:1"] {
+    for image in [IMAGE, "nginx"] {
         let image = ImageRef::parse(image).unwrap();
         let evidence = Evidence { image, ..without_credential(&[]) };
         check(&evidence, NotPullable, &[(Code::NoCredentials, Likely)]);
+    }
+}
+
+/// The nodes of AKS mostly have an identity for such a registry: without a failing pod, what
+/// pull secrets lack decides nothing.
+#[test]
+fn what_the_identity_of_a_node_could_change_is_left_open() {
+    let image = ImageRef::parse("myreg.azurecr.io/a:1").unwrap();
+    let evidence = Evidence { image: image.clone(), ..without_credential(&[missing("regcred")]) };
+    let failed = Complaint::PullFailed { cause: String::new() };
+    for (complaint, verdict, confidence) in
+        [(None, Undecided, Likely), (Some(&failed), NotPullable, Certain)]
+    {
+        let subject = Subject { namespace: "shop", image: &image, complaint };
+        let Diagnosis { verdict: seen, findings, .. } = diagnose(subject, &evidence);
+        assert_eq!((seen, findings[0].code), (verdict, Code::PullSecretMissing));
+        assert_eq!(findings[0].confidence, confidence);
+        assert_eq!(findings[0].message.contains("was not probed"), complaint.is_none());
     }
 }
 
