@@ -10,6 +10,7 @@
 //! the rules of `protocol/realm.rs` let them go.
 
 mod address;
+mod budget;
 mod dial;
 mod dns;
 mod exchange;
@@ -33,6 +34,7 @@ use crate::evidence::Evidence;
 use crate::image::ImageRef;
 
 use address::AddressPolicy;
+use budget::Turns;
 use dns::Names;
 use protocol::realm::HostPolicy;
 use tls::Trust;
@@ -67,6 +69,7 @@ struct Shared {
     trust: Trust,
     hosts: HostPolicy,
     addresses: AddressPolicy,
+    turns: Arc<Turns>,
 }
 
 impl std::fmt::Debug for Prober {
@@ -79,7 +82,7 @@ impl Prober {
     /// Reads the system's authorities and /etc/resolv.conf.
     pub fn new(settings: Settings) -> Result<Self, PrepareError> {
         let names = Names::of_system(addresses(&settings))?;
-        Self::with_names(settings, Arc::new(names))
+        Self::with_names(settings, Arc::new(names), Arc::default())
     }
 
     /// The same with one more bundle of authorities, or with hosts that are asked over plain
@@ -92,10 +95,15 @@ impl Prober {
         let mut settings = self.shared.settings.clone();
         settings.ca_bundle_pem.extend(authorities);
         settings.insecure_hosts.extend(insecure_hosts);
-        Self::with_names(settings, Arc::clone(&self.shared.names))
+        let Shared { names, turns, .. } = self.shared.as_ref();
+        Self::with_names(settings, Arc::clone(names), Arc::clone(turns))
     }
 
-    fn with_names(settings: Settings, names: Arc<Names>) -> Result<Self, PrepareError> {
+    fn with_names(
+        settings: Settings,
+        names: Arc<Names>,
+        turns: Arc<Turns>,
+    ) -> Result<Self, PrepareError> {
         let trust = Trust::new(&settings.ca_bundle_pem)?;
         let addresses = addresses(&settings);
         let hosts = HostPolicy {
@@ -106,11 +114,13 @@ impl Prober {
         // Each probe builds a client of its own; a setting that none can be built with shows
         // here, while there is still somebody to tell.
         dial::client(&trust, &names, &trace::Trace::default())?;
-        Ok(Self { shared: Arc::new(Shared { settings, names, trust, hosts, addresses }) })
+        Ok(Self { shared: Arc::new(Shared { settings, names, trust, hosts, addresses, turns }) })
     }
 
-    /// Tries `image` with each credential of `access`, in `timeout` as a whole.
+    /// Tries `image` with each credential of `access`, in `timeout` as a whole once it is this
+    /// probe's turn.
     pub async fn probe(&self, image: &ImageRef, access: &Access, timeout: Duration) -> Evidence {
+        let _turn = self.shared.turns.wait(image.registry()).await;
         walk::walk(&self.shared, image, access, timeout).await
     }
 }

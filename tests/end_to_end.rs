@@ -300,6 +300,20 @@ async fn a_broken_secret_stops_all_pulls_and_is_named() {
     assert!(!message.contains("broken-canary"), "{message}");
 }
 
+/// What the kubelet refuses by itself is nothing to ask a registry about.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_kubelet_itself_asks_no_registry() {
+    installed();
+    let namespace = Namespace::new("local").await;
+    let mut never = pod("never", "anonymous.test/never/pulled:v1", &[]);
+    never["spec"]["containers"][0]["imagePullPolicy"] = json!("Never");
+    namespace.create(never);
+    let check = namespace.ready("anonymous.test", ConditionStatus::False, "ImageNeverPulled").await;
+    assert!(check.status.unwrap().probes.is_empty());
+    let log = std::fs::read_to_string(ground().logs().join("anonymous.test.log")).unwrap();
+    assert!(log.contains("/v2/") && !log.contains("never/pulled"), "the registry was asked");
+}
+
 /// The API server takes such names and hosts, and no object can have them.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_no_object_can_have_stop_nothing() {

@@ -65,7 +65,8 @@ impl World {
     async fn probe_image(&self, image: &str, access: &Access) -> Evidence {
         let policy = super::addresses(&self.settings);
         let names = Names::new(self.zone.config(), Zone::options(), policy).unwrap();
-        let prober = Prober::with_names(self.settings.clone(), Arc::new(names)).unwrap();
+        let prober =
+            Prober::with_names(self.settings.clone(), Arc::new(names), Arc::default()).unwrap();
         let image = ImageRef::parse(image).unwrap();
         let evidence = prober.probe(&image, access, self.timeout).await;
         assert_eq!(evidence.image, image);
