@@ -69,12 +69,20 @@ pub(super) fn clean(text: &str) -> String {
 
 /// The same without any of `secrets`, which a server may have sent back.
 fn clean_without(text: &str, secrets: &[Secret]) -> String {
-    let mut text: String =
-        text.chars().map(|character| if is_shown(character) { character } else { ' ' }).collect();
-    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SECRET_MIN) {
-        text = text.replace(secret, "****");
+    let mut text = printable(text);
+    for secret in secrets {
+        // What is no UTF-8 comes back as something else, so its readable parts are looked for.
+        for part in secret.expose().utf8_chunks().map(|chunk| printable(chunk.valid())) {
+            if part.len() >= SECRET_MIN {
+                text = text.replace(&part, "****");
+            }
+        }
     }
     text.trim().chars().take(TEXT_MAX).collect::<String>().trim_end().to_owned()
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if is_shown(character) { character } else { ' ' }).collect()
 }
 
 /// No control characters, and none that turn or hide the text around them.

@@ -89,7 +89,7 @@ fn credential(secret: &str, username: &str, password: &str) -> Credential {
     Credential {
         provenance: Provenance::PullSecret { secret: secret.to_owned(), key: "key".to_owned() },
         username: username.to_owned(),
-        password: Secret::new(password.to_owned()),
+        password: Secret::new(password),
     }
 }
 

@@ -111,7 +111,7 @@ fn granted(
         return (said, Err(End::Answered { hop: reply.hop, step: StepName::Token, answer }));
     }
     let token = protocol::token(&reply.body, grant).and_then(|token| {
-        let can_be_sent = HeaderValue::from_str(token.expose()).is_ok();
+        let can_be_sent = HeaderValue::from_bytes(token.expose()).is_ok();
         if can_be_sent { Ok(token) } else { Err("the token has characters that no header takes") }
     });
     match token {
@@ -137,43 +137,52 @@ fn step(took: Duration, result: &Result<Secret, End>, said: &str) -> Step {
 
 /// The form of `FetchTokenWithOAuth` (core/remotes/docker/auth/fetch.go), in Go's order.
 fn form(service: &Service<'_>, credential: &Credential) -> String {
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("client_id", CLIENT_ID);
-    form.append_pair("grant_type", "password");
-    form.append_pair("password", credential.password.expose());
-    form.append_pair("scope", &service.scopes.join(" "));
-    form.append_pair("service", service.name.unwrap_or_default());
-    form.append_pair("username", &credential.username);
-    form.finish()
+    let scopes = service.scopes.join(" ");
+    let fields = [
+        ("client_id", CLIENT_ID.as_bytes()),
+        ("grant_type", b"password"),
+        ("password", credential.password.expose()),
+        ("scope", scopes.as_bytes()),
+        ("service", service.name.unwrap_or_default().as_bytes()),
+        ("username", credential.username.as_bytes()),
+    ];
+    let fields = fields.map(|(name, value)| format!("{name}={}", in_form(value)));
+    fields.join("&")
+}
+
+fn in_form(value: &[u8]) -> String {
+    form_urlencoded::byte_serialize(value).collect()
 }
 
 /// `Authorization: Basic …` (RFC 7617).
 pub(super) fn basic(credential: &Credential) -> HeaderValue {
-    sensitive(&format!("Basic {}", encoded(credential)))
+    sensitive(format!("Basic {}", encoded(credential)).as_bytes())
 }
 
 /// `Authorization: Bearer …` (RFC 6750).
 pub(super) fn bearer(token: &Secret) -> HeaderValue {
-    sensitive(&format!("Bearer {}", token.expose()))
+    sensitive(&[b"Bearer ", token.expose()].concat())
 }
 
 /// A header's value that no log shows. What no header takes, which cannot come here, is sent
 /// as an empty one.
-fn sensitive(text: &str) -> HeaderValue {
-    let mut value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
+fn sensitive(value: &[u8]) -> HeaderValue {
+    let mut value = HeaderValue::from_bytes(value).unwrap_or(HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
 }
 
 fn encoded(credential: &Credential) -> String {
-    STANDARD.encode(format!("{}:{}", credential.username, credential.password.expose()))
+    let user = credential.username.as_bytes();
+    STANDARD.encode([user, b":", credential.password.expose()].concat())
 }
 
 /// The password in each form in which it is sent, so that an answer that repeats it is not
 /// kept as it is.
 pub(super) fn secrets_of(credential: &Credential) -> Vec<Secret> {
     let password = credential.password.expose();
-    let in_form: String = form_urlencoded::byte_serialize(password.as_bytes()).collect();
-    let in_json = serde_json::Value::from(password).to_string().trim_matches('"').to_owned();
-    [password.to_owned(), in_form, in_json, encoded(credential)].map(Secret::new).into()
+    let text = String::from_utf8_lossy(password).into_owned();
+    let in_json = serde_json::Value::from(text).to_string().trim_matches('"').to_owned();
+    let others = [in_form(password), in_json, encoded(credential)].map(Secret::new);
+    [credential.password.clone()].into_iter().chain(others).collect()
 }

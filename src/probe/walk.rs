@@ -171,7 +171,7 @@ impl<'walk> Walk<'walk> {
         let provenance = Some(credential.provenance.clone());
         // containerd holds a user name without a password, or the reverse, for no credential
         // (core/remotes/docker/authorizer.go, `AddResponses`; CRI's `ParseAuth`).
-        let is_whole = !credential.username.is_empty() && !credential.password.expose().is_empty();
+        let is_whole = !credential.username.is_empty() && !credential.password.is_empty();
         let (steps, end, used) = match demand {
             Demand::Bearer(bearer) => self.with_token(bearer, is_whole.then_some(credential)).await,
             Demand::Basic | Demand::Unsupported(_) => {

@@ -190,13 +190,13 @@ fn select(entries: Vec<Entry<'_>>, image: &ImageRef) -> (Vec<Credential>, Vec<(u
     (credentials, gaps)
 }
 
-/// A user name or password that is not UTF-8 cannot be sent to the runtime; it is shown with
-/// U+FFFD as Go's encoding/json would show it.
+/// The password keeps its bytes. A user name that is not UTF-8 is shown with U+FFFD, as Go's
+/// encoding/json would show it.
 fn credential(entry: Entry<'_>) -> Credential {
     Credential {
         provenance: Provenance::PullSecret { secret: entry.secret.to_owned(), key: entry.shown },
         username: json::text(&entry.login.username),
-        password: Secret::new(json::text(&entry.login.password)),
+        password: Secret::new(entry.login.password),
     }
 }
 

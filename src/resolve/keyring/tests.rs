@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::{PullSecret, lookup, shown_key};
 use crate::access::{Access, Gap, Mismatch, Provenance};
@@ -76,8 +75,7 @@ fn the_examples_are_met() {
         // Within a group the order is free.
         let found = access.credentials.iter().zip(&wanted).map(|(credential, (group, _))| {
             let Provenance::PullSecret { secret, .. } = &credential.provenance;
-            let digest = Sha256::digest(credential.password.expose().as_bytes());
-            let digest = format!("{digest:x}");
+            let digest = credential.password.sha256();
             (*group, [credential.username.clone(), digest, secret.clone()])
         });
         let mut found: Vec<(u64, [String; 3])> = found.collect();
@@ -161,6 +159,15 @@ fn a_broken_secret_leaves_no_credential_and_shows_nothing() {
     });
     assert_eq!(names.collect::<Vec<_>>(), ["bad", "worse"]);
     assert!(!format!("{access:?}").contains("hunter"));
+}
+
+#[test]
+fn a_password_keeps_its_bytes() {
+    let auth = STANDARD.encode(b"\xe9:\xff\xfe");
+    let document = serde_json::json!({ "auths": { "reg.test": { "auth": auth } } }).to_string();
+    let access = look(&[secret("s", JSON, ".dockerconfigjson", &document)], "reg.test/app");
+    assert_eq!(users(&access), ["\u{fffd}"]);
+    assert_eq!(access.credentials[0].password.expose(), b"\xff\xfe");
 }
 
 #[test]
