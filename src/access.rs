@@ -102,6 +102,20 @@ pub enum Gap {
     },
 }
 
+impl Gap {
+    /// The name of the secret.
+    pub fn secret(&self) -> &str {
+        match self {
+            Self::SecretMissing { secret }
+            | Self::SecretForbidden { secret }
+            | Self::SecretIgnored { secret, .. }
+            | Self::KeyringBroken { secret, .. }
+            | Self::EntryDropped { secret, .. }
+            | Self::EntryNotMatching { secret, .. } => secret,
+        }
+    }
+}
+
 /// The rule of the kubelet by which an entry does not match an image
 /// (`URLsMatch`, pkg/credentialprovider/keyring.go).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,4 +151,35 @@ pub enum Mismatch {
     FallbackSuppressed,
     /// The entry's name, decoded once, is no URL any more.
     NotAUrl,
+}
+
+/// The rule in words, as part of a sentence whose subject is the entry.
+impl fmt::Display for Mismatch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = |port: &str| {
+            if port.is_empty() { "no port".to_owned() } else { format!("port {port}") }
+        };
+        match self {
+            Self::Port { entry, image } => write!(
+                formatter,
+                "it has {} and the image {} (there are no default ports)",
+                port(entry),
+                port(image)
+            ),
+            Self::LabelCount { entry, image } => write!(
+                formatter,
+                "its host has {entry} labels and the image's {image} (a * stands for one label)"
+            ),
+            Self::Label { entry, image } => {
+                write!(formatter, "its host has {entry} where the image has {image}")
+            }
+            Self::Path { entry } => {
+                write!(formatter, "the image's path does not begin with {entry}")
+            }
+            Self::FallbackSuppressed => {
+                formatter.write_str("for Docker Hub it counts only where no other entry matches")
+            }
+            Self::NotAUrl => formatter.write_str("it is no URL"),
+        }
+    }
 }

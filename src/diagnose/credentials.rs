@@ -1,6 +1,6 @@
 //! Findings about credentials that are missing, unusable or for another registry.
 
-use crate::access::{Gap, Mismatch, Provenance};
+use crate::access::{Gap, Provenance};
 use crate::api::{Confidence, Severity};
 
 use super::catalogue::{Code, Stage};
@@ -168,50 +168,12 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             Code::PullSecretHostMismatch,
             Confidence::Certain,
             format!(
-                "pull secret {secret} has no entry for {registry}: {key} does not match, {}",
-                rule_in_words(rule)
+                "pull secret {secret} has no entry for {registry}: {key} does not match, since {rule}"
             ),
             add_secret(subject, secret),
         ),
     };
-    finding.of_credential(Some(format!("secret {}", secret_of(gap))))
-}
-
-fn secret_of(gap: &Gap) -> &str {
-    match gap {
-        Gap::SecretMissing { secret }
-        | Gap::SecretForbidden { secret }
-        | Gap::SecretIgnored { secret, .. }
-        | Gap::KeyringBroken { secret, .. }
-        | Gap::EntryDropped { secret, .. }
-        | Gap::EntryNotMatching { secret, .. } => secret,
-    }
-}
-
-fn rule_in_words(rule: &Mismatch) -> String {
-    let port = |port: &str| {
-        if port.is_empty() { "no port".to_owned() } else { format!("port {port}") }
-    };
-    match rule {
-        Mismatch::Port { entry, image } => format!(
-            "since it has {} and the image {} (there are no default ports)",
-            port(entry),
-            port(image)
-        ),
-        Mismatch::LabelCount { entry, image } => format!(
-            "since its host has {entry} labels and the image's {image} (a * stands for one label)"
-        ),
-        Mismatch::Label { entry, image } => {
-            format!("since its host has {entry} where the image has {image}")
-        }
-        Mismatch::Path { entry } => {
-            format!("since the image's path does not begin with {entry}")
-        }
-        Mismatch::FallbackSuppressed => {
-            "since for Docker Hub it counts only where no other entry matches".to_owned()
-        }
-        Mismatch::NotAUrl => "since it is no URL".to_owned(),
-    }
+    finding.of_credential(Some(format!("secret {}", gap.secret())))
 }
 
 /// The line that creates a pull secret for the image's registry.
