@@ -1,4 +1,6 @@
-//! The command line.
+//! The command line: what is typed, what it starts, and with which status it ends.
+
+mod credentials;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -30,6 +32,9 @@ struct Arguments {
 enum Command {
     /// Run the controller. Outside a cluster it uses KUBECONFIG as kubectl does.
     Run(Box<Run>),
+    /// Say which credentials the kubelet would use for an image, in which order, and why not
+    /// the others.
+    Credentials(credentials::Arguments),
     /// Print the CustomResourceDefinition of RegistryCheck.
     Crd,
     /// Print everything that an installation without Helm consists of.
@@ -73,25 +78,32 @@ fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
         .ok_or_else(|| format!("{text} is no duration: write for example 30s, 10m or 1h30m"))
 }
 
+/// The world's state could not be read, so the question is neither answered nor wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("undecided")]
+struct Undecided;
+
 /// Parses the arguments and runs; the one place that prints an error.
 #[expect(clippy::print_stderr, reason = "the one place that prints an error")]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match execute(arguments.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("registrycheck: {error:#}");
-            ExitCode::from(2)
+            ExitCode::from(if error.is::<Undecided>() { 3 } else { 2 })
         }
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<()> {
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(arguments) => run(*arguments),
-        Command::Crd => print(&install::yaml(&[install::crd()])?),
-        Command::Manifests => print(&install::yaml(&install::manifests())?),
+        Command::Run(arguments) => run(*arguments)?,
+        Command::Credentials(arguments) => return credentials::run(&arguments),
+        Command::Crd => print(&install::yaml(&[install::crd()])?)?,
+        Command::Manifests => print(&install::yaml(&install::manifests())?)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Whoever reads our output may stop reading.
@@ -110,14 +122,18 @@ fn run(arguments: Run) -> anyhow::Result<()> {
     } else {
         subscriber.init();
     }
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .map_err(|_| anyhow::anyhow!("another cryptography provider is installed already"))?;
+    install_cryptography()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?
         .block_on(run_controller(arguments))
+}
+
+fn install_cryptography() -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another cryptography provider is installed already"))
 }
 
 async fn run_controller(arguments: Run) -> anyhow::Result<()> {

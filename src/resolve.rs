@@ -65,6 +65,13 @@ impl Fetched {
         let Access { credentials, gaps } = keyring::lookup(&self.secrets, image);
         Access { credentials, gaps: self.gaps.iter().cloned().chain(gaps).collect() }
     }
+
+    /// Whether a service account was asked for and is missing or may not be read. New pods
+    /// would then not even be made.
+    pub fn lacks_account(&self) -> bool {
+        let Versions(versions) = &self.versions;
+        versions.iter().any(|((kind, _), version)| *kind == "ServiceAccount" && version.is_none())
+    }
 }
 
 /// Reads the pull secrets that `source` names in `namespace`.

@@ -31,6 +31,9 @@ const PURE: &[&str] = &[
     "controller/due.rs",
     "controller/ownership.rs",
     "controller/pods.rs",
+    "cli/credentials/answer.rs",
+    "cli/credentials/batch.rs",
+    "cli/credentials/manifests.rs",
 ];
 
 /// What a pure module does not touch.

@@ -1,0 +1,269 @@
+//! The answer about one image: as text for a person, and as a document for a program.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::access::{Access, Credential, Gap, Provenance};
+use crate::image::ImageRef;
+use crate::target::SecretSource;
+
+/// Where the secrets come from.
+pub(super) enum Origin {
+    /// Manifests, by the names of their files.
+    Files(Vec<String>),
+    /// A namespace of a cluster.
+    Cluster {
+        /// The namespace.
+        namespace: String,
+        /// Which of its secrets.
+        source: SecretSource,
+    },
+}
+
+/// What there is to say about one image.
+pub(super) struct Answer<'image> {
+    image: &'image ImageRef,
+    origin: Origin,
+    access: Access,
+}
+
+/// The answer for a program.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Document<'answer> {
+    image: &'answer str,
+    repository: String,
+    /// Why the kubelet pulls nothing at all.
+    error: Option<String>,
+    /// Whether the image is pulled without a credential; null where that is not known.
+    anonymous: Option<bool>,
+    credentials: Vec<Used<'answer>>,
+    unused: Vec<Unused<'answer>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Used<'answer> {
+    secret: &'answer str,
+    key: &'answer str,
+    username: &'answer str,
+    password_sha256: String,
+}
+
+/// A secret or an entry that is not used.
+#[derive(Serialize)]
+struct Unused<'answer> {
+    secret: &'answer str,
+    key: Option<&'answer str>,
+    /// Why, as part of a sentence whose subject is the entry, or the secret where no key is
+    /// given.
+    reason: String,
+}
+
+impl<'image> Answer<'image> {
+    pub(super) fn new(image: &'image ImageRef, origin: Origin, access: Access) -> Self {
+        Self { image, origin, access }
+    }
+
+    /// 0 for a certain answer, 1 where nothing is pulled, 3 where it is not known.
+    pub(super) fn status(&self) -> ExitCode {
+        if broken(&self.access).is_some() {
+            ExitCode::from(1)
+        } else if self.is_undecided() {
+            ExitCode::from(3)
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+
+    fn is_undecided(&self) -> bool {
+        self.access.gaps.iter().any(|gap| matches!(gap, Gap::SecretForbidden { .. }))
+    }
+
+    pub(super) fn document(&self) -> Document<'_> {
+        let error = broken(&self.access);
+        let used = !self.access.credentials.is_empty();
+        let anonymous = match (used, &error) {
+            (false, None) if self.is_undecided() => None,
+            (false, None) => Some(true),
+            (true, _) | (_, Some(_)) => Some(false),
+        };
+        Document {
+            image: self.image.as_written(),
+            repository: self.image.repository(),
+            error,
+            anonymous,
+            credentials: self.access.credentials.iter().map(used_of).collect(),
+            unused: self.access.gaps.iter().map(unused_of).collect(),
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let Document { repository, credentials, unused, error, .. } = self.document();
+        let mut lines = vec![
+            format!("{} with the pull secrets {}", self.image, self.origin.in_words()),
+            format!("Entries are matched with {repository}."),
+            String::new(),
+        ];
+        if self.is_undecided() {
+            lines.push(
+                "Undecided: a secret may not be read, and this is without what it holds.".into(),
+            );
+        }
+        if error.is_some() {
+            lines.push("Nothing is pulled: a secret that cannot be read stops every pull of the pod, also of other images.".into());
+        } else if credentials.is_empty() {
+            let none = if unused.is_empty() { "is given" } else { "applies" };
+            lines.push(format!("No pull secret {none}: the image is pulled anonymously."));
+        } else {
+            lines.push("Tried in this order, until one succeeds; never anonymously:".into());
+        }
+        for (place, Used { secret, key, username, password_sha256 }) in
+            credentials.iter().enumerate()
+        {
+            let user = if username.is_empty() { "(empty)" } else { username };
+            lines.push(format!("  {}. secret {secret} (key {key})", place + 1));
+            lines.push(format!("     user {user}"));
+            lines.push(format!("     password with SHA-256 {password_sha256}"));
+        }
+        if let Some(password) = empty_passwords(&self.access.credentials) {
+            lines.push(password);
+        }
+        if !unused.is_empty() {
+            lines.extend([String::new(), "Not used:".into()]);
+        }
+        for Unused { secret, key, reason } in unused {
+            let key = key.map(|key| format!(" (key {key})")).unwrap_or_default();
+            lines.push(format!("  secret {secret}{key} {reason}"));
+        }
+        if error.is_none() {
+            lines.extend([String::new(), NODE.into()]);
+        }
+        lines.iter().map(|line| printable(line) + "\n").collect()
+    }
+}
+
+const NODE: &str = "A node may have credentials of its own, which are tried after these and are not seen from here.";
+
+/// An entry without any known field, such as one with nothing but an identity token, is a
+/// credential too, and nobody expects it.
+fn empty_passwords(credentials: &[Credential]) -> Option<String> {
+    let mut empty = credentials.iter().enumerate();
+    let (place, _) = empty.find(|(_, credential)| credential.password.is_empty())?;
+    Some(format!(
+        "The password of number {} is empty: the kubelet reads auth, or username and password, and no token.",
+        place + 1
+    ))
+}
+
+impl Origin {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Files(names) => format!("in {}", names.join(", ")),
+            Self::Cluster { namespace, source: SecretSource::Account(account) } => {
+                format!("of service account {account} in namespace {namespace}")
+            }
+            Self::Cluster { namespace, source: SecretSource::Listed(names) } => {
+                format!("{} in namespace {namespace}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// Why the kubelet builds no keyring at all, if it does not: the first secret that it cannot
+/// read.
+pub(super) fn broken(access: &Access) -> Option<String> {
+    let gap = access.gaps.iter().find(|gap| matches!(gap, Gap::KeyringBroken { .. }))?;
+    let Unused { secret, reason, .. } = unused_of(gap);
+    Some(format!("secret {secret} {reason}"))
+}
+
+fn used_of(credential: &Credential) -> Used<'_> {
+    let Provenance::PullSecret { secret, key } = &credential.provenance;
+    let password_sha256 = credential.password.sha256();
+    Used { secret, key, username: &credential.username, password_sha256 }
+}
+
+fn unused_of(gap: &Gap) -> Unused<'_> {
+    let (key, reason) = match gap {
+        Gap::SecretMissing { .. } => (None, "does not exist".to_owned()),
+        Gap::SecretForbidden { .. } => {
+            (None, "may not be read, so what it holds is not known".to_owned())
+        }
+        Gap::SecretIgnored { reason, .. } => (None, format!("is passed over: {reason}")),
+        Gap::KeyringBroken { reason, .. } => (None, format!("cannot be read: {reason}")),
+        Gap::EntryDropped { key, reason, .. } => (Some(key), format!("is dropped, since {reason}")),
+        Gap::EntryNotMatching { key, rule, .. } => {
+            (Some(key), format!("does not match, since {rule}"))
+        }
+    };
+    Unused { secret: gap.secret(), key: key.map(String::as_str), reason }
+}
+
+/// A text from outside as a terminal can show it: without characters that move the cursor, or
+/// turn or hide the text around them.
+pub(super) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        let hides = matches!(
+            character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        );
+        if hides || character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Origin};
+    use crate::access::{Access, Credential, Gap, Mismatch, Provenance};
+    use crate::image::ImageRef;
+    use crate::secret::Secret;
+
+    fn gap(secret: &str) -> Gap {
+        let (secret, key) = (secret.to_owned(), "k".to_owned());
+        Gap::EntryNotMatching { secret, key, rule: Mismatch::NotAUrl }
+    }
+
+    #[track_caller]
+    fn check(credentials: Vec<Credential>, gaps: Vec<Gap>, expected: &str) -> serde_json::Value {
+        let image = ImageRef::parse("busybox").unwrap();
+        let origin = Origin::Files(vec!["a.yaml".to_owned()]);
+        let answer = Answer::new(&image, origin, Access { credentials, gaps });
+        let text = answer.text();
+        assert!(text.contains(expected), "{text}");
+        serde_json::to_value(answer.document()).unwrap()
+    }
+
+    #[test]
+    fn whether_it_is_anonymous_is_said_only_where_it_is_known() {
+        let none = check(Vec::new(), Vec::new(), "No pull secret is given: the image");
+        assert_eq!(none["anonymous"], true);
+        let other = check(Vec::new(), vec![gap("s")], "No pull secret applies: the image");
+        assert_eq!(other["anonymous"], true);
+        let forbidden = Gap::SecretForbidden { secret: "s".to_owned() };
+        let unknown = check(Vec::new(), vec![forbidden], "Undecided: a secret may not be read");
+        assert_eq!(unknown["anonymous"], serde_json::Value::Null);
+        let broken = Gap::KeyringBroken { secret: "s".to_owned(), reason: "x".to_owned() };
+        let nothing = check(Vec::new(), vec![broken], "Nothing is pulled: a secret that");
+        assert_eq!(nothing["anonymous"], false);
+        assert_eq!(nothing["error"], "secret s cannot be read: x");
+    }
+
+    #[test]
+    fn a_user_name_moves_no_cursor() {
+        let credential = Credential {
+            provenance: Provenance::PullSecret { secret: "s".to_owned(), key: "k".to_owned() },
+            username: "\u{1b}[2J\u{202e}".to_owned(),
+            password: Secret::new(""),
+        };
+        let document = check(vec![credential], Vec::new(), "user \\u{1b}[2J\\u{202e}\n");
+        assert_eq!(document["anonymous"], false);
+    }
+}

@@ -1,0 +1,219 @@
+//! The Secrets in a manifest: YAML or JSON, several documents, Lists too.
+//!
+//! A problem is a sentence that says what to write instead, and that repeats nothing of a
+//! document but kinds, names and keys.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
+
+use crate::image::is_object_name;
+use crate::resolve::keyring::PullSecret;
+
+use super::answer::printable;
+use super::from_base64;
+
+/// Where a pod's pull secrets stand in an object that has or makes pods, or gives pods theirs.
+const PULL_SECRETS: &[&str] = &[
+    "/imagePullSecrets",
+    "/spec/imagePullSecrets",
+    "/spec/template/spec/imagePullSecrets",
+    "/spec/jobTemplate/spec/template/spec/imagePullSecrets",
+];
+
+/// The Secrets of a file, in its order, or what is wrong with it.
+pub(super) fn secrets(content: &[u8]) -> Result<Vec<PullSecret>, String> {
+    let mut secrets = Vec::new();
+    for document in documents(content)? {
+        collect(&document, None, &mut secrets)?;
+    }
+    Ok(secrets)
+}
+
+/// As kubectl does, what begins with a brace is taken for JSON first.
+fn documents(content: &[u8]) -> Result<Vec<Value>, String> {
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    if content.trim_ascii_start().starts_with(b"{") {
+        let documents = serde_json::Deserializer::from_slice(content).into_iter();
+        if let Ok(documents) = documents.collect() {
+            return Ok(documents);
+        }
+    }
+    let documents = serde_yaml_ng::Deserializer::from_slice(content).map(Value::deserialize);
+    documents.collect::<Result<_, serde_yaml_ng::Error>>().map_err(|error| {
+        let place = error.location().map(|place| {
+            format!(" (the fault is near line {}, column {})", place.line(), place.column())
+        });
+        format!("it is neither YAML nor JSON{}", place.unwrap_or_default())
+    })
+}
+
+fn collect(
+    object: &Value,
+    default_kind: Option<&str>,
+    secrets: &mut Vec<PullSecret>,
+) -> Result<(), String> {
+    if object.is_null() {
+        return Ok(());
+    }
+    let Some(fields) = object.as_object() else {
+        return Err("it holds something that is no Kubernetes object; write Secrets".to_owned());
+    };
+    let text = |field: &str| fields.get(field).and_then(Value::as_str);
+    let version = text("apiVersion").or(default_kind.map(|_| "v1"));
+    match (text("kind").or(default_kind), version) {
+        (Some("Secret"), Some("v1")) => secrets.push(secret(fields)?),
+        (Some(kind @ ("List" | "SecretList")), Some("v1")) => {
+            let item_kind = (kind == "SecretList").then_some("Secret");
+            for item in fields.get("items").and_then(Value::as_array).into_iter().flatten() {
+                collect(item, item_kind, secrets)?;
+            }
+        }
+        (Some("Secret" | "List" | "SecretList"), _) => {
+            return Err("the apiVersion of a Secret is v1; write apiVersion: v1".to_owned());
+        }
+        (None, _) if fields.contains_key("auths") => {
+            return Err(
+                "it is Docker's configuration and no Secret; make one of it: kubectl create \
+                 secret docker-registry regcred --from-file=.dockerconfigjson=FILE \
+                 --dry-run=client -o yaml"
+                    .to_owned(),
+            );
+        }
+        (None, _) => {
+            return Err(
+                "it holds an object without a kind; a Secret begins with apiVersion: v1 and \
+                 kind: Secret"
+                    .to_owned(),
+            );
+        }
+        (Some(kind), _) => return Err(no_secret(kind, object)),
+    }
+    Ok(())
+}
+
+/// An object of another kind may at least name the secrets that are wanted.
+fn no_secret(kind: &str, object: &Value) -> String {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+    let lists = PULL_SECRETS.iter().filter_map(|place| object.pointer(place)?.as_array());
+    let names = lists.flatten().filter_map(|reference| reference.get("name")?.as_str());
+    let names: Vec<&str> = names.filter(|name| is_object_name(name)).collect();
+    let names = if names.is_empty() { "NAME".to_owned() } else { names.join(" ") };
+    let namespace = text("/metadata/namespace").filter(|name| is_object_name(name));
+    let subject = format!("{kind} {}", text("/metadata/name").unwrap_or_default());
+    format!(
+        "{} is no Secret; write the Secrets that the pod names in imagePullSecrets, in that \
+         order: kubectl get secret {names} -n {} -o yaml",
+        printable(subject.trim_end()),
+        namespace.unwrap_or("NAMESPACE")
+    )
+}
+
+fn secret(fields: &Map<String, Value>) -> Result<PullSecret, String> {
+    let name = fields.get("metadata").and_then(|metadata| metadata.get("name"));
+    let name = name.and_then(Value::as_str).filter(|name| !name.is_empty());
+    let name = name.ok_or("a Secret has no name; write metadata: {name: NAME}")?;
+    let of = |problem: String| format!("Secret {}: {problem}", printable(name));
+    let kind = match fields.get("type") {
+        // The API server's default.
+        None | Some(Value::Null) => "Opaque",
+        Some(kind) => kind.as_str().ok_or_else(|| of("its type must be a string".to_owned()))?,
+    };
+    let mut data = BTreeMap::new();
+    for (key, value) in strings(fields, "data").map_err(of)? {
+        let decoded = from_base64(value).ok_or_else(|| {
+            let key = printable(key);
+            of(format!("data.{key} is not base64; to write it plainly, put it under stringData"))
+        })?;
+        data.insert(key.clone(), decoded);
+    }
+    // As the API server does, stringData goes before data.
+    for (key, value) in strings(fields, "stringData").map_err(of)? {
+        data.insert(key.clone(), value.as_bytes().to_vec());
+    }
+    Ok(PullSecret { name: name.to_owned(), kind: kind.to_owned(), data })
+}
+
+/// A map of strings; null stands for an empty one, in the map's place and in a string's.
+fn strings<'a>(
+    fields: &'a Map<String, Value>,
+    field: &str,
+) -> Result<Vec<(&'a String, &'a str)>, String> {
+    let map = match fields.get(field) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(map) => map.as_object().ok_or_else(|| format!("its {field} must be a map"))?,
+    };
+    let string = |(key, value): (&'a String, &'a Value)| match value {
+        Value::Null => Ok((key, "")),
+        Value::String(text) => Ok((key, text.as_str())),
+        _ => Err(format!("{field}.{} must be a string, in quotes", printable(key))),
+    };
+    map.iter().map(string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::secrets;
+
+    /// Each secret as `name type key=value…`.
+    #[track_caller]
+    fn check_good(content: &str, expected: &[&str]) {
+        let secrets = secrets(content.as_bytes()).unwrap().into_iter().map(|secret| {
+            let data = secret.data.iter();
+            let data =
+                data.map(|(key, value)| format!(" {key}={}", String::from_utf8_lossy(value)));
+            format!("{} {}{}", secret.name, secret.kind, data.collect::<String>())
+        });
+        assert_eq!(secrets.collect::<Vec<_>>(), expected, "{content}");
+    }
+
+    #[track_caller]
+    fn check_bad(content: &str, expected: &str) {
+        let problem = secrets(content.as_bytes()).unwrap_err();
+        assert!(problem.contains(expected), "{content}: {problem}");
+        assert!(!problem.contains("canary"), "{problem}");
+    }
+
+    #[test]
+    fn every_form_of_a_manifest_is_read() {
+        let plain = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n";
+        check_good(plain, &["a Opaque"]);
+        let both = "type: t\ndata: {x: \"YT\\nE=\", y: YQ==, z: null}\nstringData: {y: c}\n";
+        check_good(&format!("{plain}{both}"), &["a t x=a1 y=c z="]);
+        check_good(
+            &format!("# comment\n---\n{plain}---\n---\n{}", plain.replace("name: a", "name: b")),
+            &["a Opaque", "b Opaque"],
+        );
+        let json = r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"j"}}"#;
+        check_good(json, &["j Opaque"]);
+        check_good(&format!("\u{feff}{json}\n\t{json}"), &["j Opaque", "j Opaque"]);
+        check_good("{apiVersion: v1, kind: Secret, metadata: {name: f}}", &["f Opaque"]);
+        let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{json},{json}]}}"#);
+        check_good(&list, &["j Opaque", "j Opaque"]);
+        let typed =
+            r#"{"apiVersion":"v1","kind":"SecretList","items":[{"metadata":{"name":"i"}}]}"#;
+        check_good(typed, &["i Opaque"]);
+        check_good("", &[]);
+    }
+
+    #[test]
+    fn what_is_no_secret_is_told_what_to_be() {
+        check_bad("a: [canary", "neither YAML nor JSON (the fault is near line ");
+        check_bad("canary", "something that is no Kubernetes object");
+        check_bad("a: canary", "an object without a kind");
+        check_bad(r#"{"auths":{"h":{"auth":"canary"}}}"#, "create secret docker-registry regcred");
+        check_bad("apiVersion: v1beta1\nkind: Secret", "write apiVersion: v1");
+        check_bad("apiVersion: v1\nkind: Secret", "a Secret has no name");
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n";
+        check_bad(&format!("{secret}data: {{k: canary}}"), "Secret s: data.k is not base64");
+        check_bad(&format!("{secret}data: [canary]"), "Secret s: its data must be a map");
+        check_bad(&format!("{secret}stringData: {{k: 1}}"), "stringData.k must be a string");
+        check_bad(&format!("{secret}type: 1"), "Secret s: its type must be a string");
+        let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: d, namespace: shop}\n\
+                       imagePullSecrets: [{name: one}, {name: two}]";
+        check_bad(account, "ServiceAccount d is no Secret;");
+        check_bad(account, ": kubectl get secret one two -n shop -o yaml");
+        check_bad("apiVersion: v1\nkind: Pod", "kubectl get secret NAME -n NAMESPACE -o yaml");
+    }
+}

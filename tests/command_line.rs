@@ -1,0 +1,184 @@
+//! The command line as its users meet it: the program, its outputs and its exit statuses.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// A password that no output may hold.
+const CANARY: &str = "canary-5c8e+/%\"pass";
+const IMAGE: &str = "registry.shop.test/shop/api:v1";
+
+/// What the program wrote, and how it ended.
+struct Outcome {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs the program without any cluster within reach.
+fn credentials(arguments: &[&str], input: &str) -> Outcome {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_registrycheck"))
+        .arg("credentials")
+        .args(arguments)
+        .env("KUBECONFIG", "/nonexistent/kubeconfig")
+        .env_remove("KUBERNETES_SERVICE_HOST")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that refuses its arguments reads nothing.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    for written in [&out, &err] {
+        for canary in ["canary", "Y2FuYXJ5", "OmNhbmFye", "pjYW5hcn"] {
+            assert!(!written.contains(canary), "{canary} is in {written}");
+        }
+    }
+    Outcome { status: output.status.code().unwrap(), out, err }
+}
+
+#[track_caller]
+fn refused(arguments: &[&str], input: &str, status: i32, expected: &str) {
+    let outcome = credentials(arguments, input);
+    assert_eq!(outcome.status, status, "{arguments:?}: {}", outcome.err);
+    assert!(outcome.err.contains(expected), "{arguments:?}: {}", outcome.err);
+    assert_eq!(outcome.out, "", "{arguments:?}");
+}
+
+fn secret(name: &str, entries: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": json!({ "auths": entries }).to_string()},
+    })
+}
+
+/// Two secrets, of which the second has an entry for another port.
+fn secrets() -> String {
+    let first =
+        secret("first", &json!({"registry.shop.test": {"username": "robot", "password": CANARY}}));
+    let second = secret(
+        "second",
+        &json!({
+            "registry.shop.test/shop": {"username": "deploy", "password": CANARY},
+            "registry.shop.test:5000": {"username": "robot", "password": CANARY},
+        }),
+    );
+    let opaque = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "opaque"},
+        "stringData": {"password": CANARY},
+    });
+    json!({"apiVersion": "v1", "kind": "List", "items": [first, second, opaque]}).to_string()
+}
+
+fn digest() -> String {
+    format!("{:x}", Sha256::digest(CANARY))
+}
+
+#[test]
+fn a_person_is_told_what_is_tried_and_what_is_not() {
+    let outcome = credentials(&[IMAGE, "-f", "-"], &secrets());
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    let digest = digest();
+    let expected = format!(
+        "\
+registry.shop.test/shop/api:v1 with the pull secrets in -
+Entries are matched with registry.shop.test/shop/api.
+
+Tried in this order, until one succeeds; never anonymously:
+  1. secret second (key registry.shop.test/shop)
+     user deploy
+     password with SHA-256 {digest}
+  2. secret first (key registry.shop.test)
+     user robot
+     password with SHA-256 {digest}
+
+Not used:
+  secret second (key registry.shop.test:5000) does not match, since it has port 5000 and the image no port (there are no default ports)
+  secret opaque is passed over: its type is Opaque
+
+A node may have credentials of its own, which are tried after these and are not seen from here.
+"
+    );
+    assert_eq!(outcome.out, expected);
+}
+
+#[test]
+fn a_program_is_told_the_same() {
+    let json = credentials(&[IMAGE, "-f", "-", "-o", "json"], &secrets());
+    let document: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(document["credentials"][0]["username"], "deploy");
+    assert_eq!(document["credentials"][1]["passwordSha256"], digest());
+    assert_eq!(document["anonymous"], false);
+    assert_eq!(document["unused"].as_array().unwrap().len(), 2);
+    let yaml = credentials(&[IMAGE, "-f", "-", "-o", "yaml"], &secrets());
+    assert_eq!(serde_yaml_ng::from_str::<Value>(&yaml.out).unwrap(), document);
+}
+
+#[test]
+fn files_count_in_the_order_in_which_they_are_given() {
+    let folder = std::env::temp_dir().join(format!("registrycheck-test-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let files: Vec<PathBuf> = ["b", "a"].map(|name| folder.join(name)).into();
+    for file in &files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let secret = secret(name, &json!({"registry.shop.test": {"password": CANARY}}));
+        std::fs::write(file, secret.to_string()).unwrap();
+    }
+    let [first, second] = [0, 1].map(|place: usize| files[place].to_str().unwrap());
+    let outcome = credentials(&[IMAGE, "-o", "json", "-f", first, "-f", second], "");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let document: Value = serde_json::from_str(&outcome.out).unwrap();
+    let secrets = [0, 1].map(|place| document["credentials"][place]["secret"].clone());
+    assert_eq!(secrets, ["b", "a"]);
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_stops_every_pull() {
+    let broken = secret("broken", &json!({"other.test": {"auth": CANARY}}));
+    let outcome = credentials(&[IMAGE, "-f", "-"], &broken.to_string());
+    assert_eq!(outcome.status, 1);
+    assert!(outcome.out.contains("\nNothing is pulled: "), "{}", outcome.out);
+    assert!(outcome.out.contains("secret broken cannot be read: the auth of entry other.test"));
+}
+
+#[test]
+fn what_is_wrong_is_said_with_what_to_write() {
+    refused(&["https://reg.test/App:1", "-f", "-"], &secrets(), 2, "; write reg.test/app:1");
+    refused(&[IMAGE, "-f", "/nonexistent/file"], "", 2, "cannot read /nonexistent/file: ");
+    refused(&[IMAGE, "-f", "-"], "", 2, "there is no Secret in it");
+    refused(&[IMAGE, "-f", "-"], "a: [canary", 2, "it is neither YAML nor JSON");
+    let sealed = "kind: SealedSecret\napiVersion: bitnami.com/v1alpha1\nmetadata: {name: s}";
+    refused(&[IMAGE, "-f", "-"], sealed, 2, "SealedSecret s is no Secret; write the Secrets");
+    refused(&[], "", 2, "<IMAGE>");
+    refused(&[IMAGE, "--batch"], "", 2, "--batch");
+    refused(&[IMAGE, "-n", "shop", "-f", "-"], "", 2, "cannot be used with");
+    refused(&[IMAGE, "--service-account", "a", "--pull-secret", "b"], "", 2, "cannot be used with");
+    refused(&[IMAGE, "-n", "shop"], "", 2, "set KUBECONFIG, or give the secrets with -f");
+}
+
+#[test]
+fn a_batch_is_answered_line_by_line() {
+    let data = secret("s", &json!({"registry.shop.test": {"username": "u", "password": CANARY}}));
+    let document = data["stringData"][".dockerconfigjson"].as_str().unwrap();
+    let document = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, document);
+    let good = json!({"id": "1", "image": IMAGE, "secrets": [
+        {"name": "s", "type": data["type"], "data": {".dockerconfigjson": document}}]});
+    let outcome = credentials(&["--batch"], &format!("{good}\n{CANARY}\n{good}"));
+    assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
+    let answers: Vec<Value> =
+        outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [first, second, third] = answers.as_slice() else { panic!("{answers:?}") };
+    let expected = json!({"id": "1", "error": null, "repository": "registry.shop.test/shop/api",
+        "credentials": [{"username": "u", "passwordSha256": digest(), "secret": "s"}]});
+    assert_eq!((first, third), (&expected, &expected));
+    assert!(outcome.out.starts_with(r#"{"id":"1","error":null,"repository":"#));
+    assert_eq!((&second["id"], &second["repository"]), (&Value::Null, &Value::Null));
+    assert!(second["error"].is_string());
+}
