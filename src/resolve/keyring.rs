@@ -60,13 +60,14 @@ impl fmt::Debug for PullSecret {
 /// that does so. The kubelet orders entries of one secret that have the same key at random;
 /// here they are in the order of their names.
 pub fn lookup(secrets: &[PullSecret], image: &ImageRef) -> Access {
-    let mut known: BTreeSet<&str> = BTreeSet::new();
+    let mut known = BTreeSet::new();
     let mut broken = false;
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut gaps: Vec<(usize, Gap)> = Vec::new();
     for (place, secret) in secrets.iter().enumerate() {
-        // What is missing from a secret that is named twice is said once.
-        let again = !known.insert(&secret.name);
+        // What is missing from a secret that is named twice is said once. Manifests may have
+        // two secrets of one name, which are not the same.
+        let again = !known.insert((&secret.name, &secret.kind, &secret.data));
         let found = read(place, secret);
         broken = broken || found.gaps.iter().any(is_broken);
         gaps.extend(found.gaps.into_iter().filter(|_| !again).map(|gap| (place, gap)));
@@ -94,7 +95,7 @@ struct Entry<'a> {
     /// The secret's place among the pod's.
     place: usize,
     secret: &'a str,
-    /// Whether an earlier secret has the same name.
+    /// Whether an earlier secret is the same.
     again: bool,
     /// The entry's name, as it is shown.
     shown: String,

@@ -87,17 +87,16 @@ fn the_examples_are_met() {
 
 #[test]
 fn every_secret_and_entry_that_is_not_used_is_explained() {
+    let names = [("reg.test", "u"), ("a b", ""), ("reg.test/%25", ""), ("reg.test:1", "")];
+    let used = entries("used", &names);
     let secrets = [
         secret("opaque", "Opaque", ".dockerconfigjson", "{}"),
         secret("crossed", JSON, ".dockercfg", "{}"),
         secret("empty", JSON, ".dockerconfigjson", ""),
         secret("hollow", JSON, ".dockerconfigjson", r#"{"reg.test":{}}"#),
-        entries(
-            "used",
-            &[("reg.test", "u"), ("a b", ""), ("reg.test/%25", ""), ("reg.test:1", "")],
-        ),
+        used.clone(),
         entries("other", &[("x.reg.test", ""), ("reg.test/b", ""), ("*.best", "")]),
-        entries("used", &[("reg.test", "u"), ("a b", "")]),
+        used,
     ];
     let access = look(&secrets, "reg.test/app");
     assert_eq!(users(&access), ["u", "u"]);
@@ -168,6 +167,14 @@ fn a_password_keeps_its_bytes() {
     let access = look(&[secret("s", JSON, ".dockerconfigjson", &document)], "reg.test/app");
     assert_eq!(users(&access), ["\u{fffd}"]);
     assert_eq!(access.credentials[0].password.expose(), b"\xff\xfe");
+}
+
+#[test]
+fn another_secret_of_the_same_name_is_explained_too() {
+    let bad = secret("s", JSON, ".dockerconfigjson", "x");
+    let access = look(&[entries("s", &[("reg.test", "u")]), bad.clone(), bad], "reg.test/app");
+    assert!(access.credentials.is_empty());
+    assert!(matches!(access.gaps.as_slice(), [Gap::KeyringBroken { .. }]), "{access:?}");
 }
 
 #[test]
