@@ -70,7 +70,12 @@ end-to-end:
 	  $(MAKE) --no-print-directory image; \
 	  tests/cluster/up -- cargo test --locked --offline --quiet --test integration; \
 	  printf '\n== The test cluster itself\n'; \
-	  (cd tests/cluster && go vet ./ground && go test ./ground) && tests/cluster/teardown_test.sh; \
+	  (cd tests/cluster && go vet ./ground && go test ./ground); \
+	  printf '\n== The credentials, compared with the kubelet'"'"'s own packages\n'; \
+	  cargo build --locked --quiet; \
+	  (cd tests/cluster && go vet ./keyring && \
+	    REGISTRYCHECK_BINARY=$(abspath $(target))/debug/registrycheck go test -count=1 ./keyring); \
+	  tests/cluster/teardown_test.sh; \
 	else \
 	  echo 'LEFT OUT: the end-to-end tests and the tests of the cluster, for the reason above.'; \
 	  cargo test --locked --quiet --test integration -- --skip end_to_end; \
