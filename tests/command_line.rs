@@ -12,18 +12,23 @@ const CANARY: &str = "canary-5c8e+/%\"pass";
 const IMAGE: &str = "registry.shop.test/shop/api:v1";
 
 /// What the program wrote, and how it ended.
-struct Outcome {
-    status: i32,
-    out: String,
-    err: String,
+pub(crate) struct Outcome {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs the program without any cluster within reach.
 fn credentials(arguments: &[&str], input: &str) -> Outcome {
+    credentials_of("/nonexistent/kubeconfig", arguments, input)
+}
+
+/// Runs the program with the cluster of a kubeconfig. What it writes holds no canary.
+pub(crate) fn credentials_of(kubeconfig: &str, arguments: &[&str], input: &str) -> Outcome {
     let mut child = Command::new(env!("CARGO_BIN_EXE_registrycheck"))
         .arg("credentials")
         .args(arguments)
-        .env("KUBECONFIG", "/nonexistent/kubeconfig")
+        .env("KUBECONFIG", kubeconfig)
         .env_remove("KUBERNETES_SERVICE_HOST")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -106,13 +106,18 @@ impl<'image> Answer<'image> {
             format!("Entries are matched with {repository}."),
             String::new(),
         ];
-        if self.is_undecided() {
-            lines.push(
-                "Undecided: a secret may not be read, and this is without what it holds.".into(),
-            );
-        }
         if error.is_some() {
             lines.push("Nothing is pulled: a secret that cannot be read stops every pull of the pod, also of other images.".into());
+        } else if self.is_undecided() {
+            lines.push(
+                "Undecided: a secret may not be read, and what it holds would count too.".into(),
+            );
+            let known = if credentials.is_empty() {
+                "Of the others, none applies."
+            } else {
+                "Of the others, these are tried in this order, until one succeeds:"
+            };
+            lines.push(known.into());
         } else if credentials.is_empty() {
             let none = if unused.is_empty() { "is given" } else { "applies" };
             lines.push(format!("No pull secret {none}: the image is pulled anonymously."));
@@ -248,7 +253,7 @@ mod tests {
         let other = check(Vec::new(), vec![gap("s")], "No pull secret applies: the image");
         assert_eq!(other["anonymous"], true);
         let forbidden = Gap::SecretForbidden { secret: "s".to_owned() };
-        let unknown = check(Vec::new(), vec![forbidden], "Undecided: a secret may not be read");
+        let unknown = check(Vec::new(), vec![forbidden], "too.\nOf the others, none applies.\n");
         assert_eq!(unknown["anonymous"], serde_json::Value::Null);
         let broken = Gap::KeyringBroken { secret: "s".to_owned(), reason: "x".to_owned() };
         let nothing = check(Vec::new(), vec![broken], "Nothing is pulled: a secret that");
