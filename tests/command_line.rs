@@ -93,7 +93,7 @@ fn a_person_is_told_what_is_tried_and_what_is_not() {
     let digest = digest();
     let expected = format!(
         "\
-registry.shop.test/shop/api:v1 with the pull secrets in -
+registry.shop.test/shop/api:v1 with the pull secrets in standard input
 Entries are matched with registry.shop.test/shop/api.
 
 Tried in this order, until one succeeds; never anonymously:

@@ -10,7 +10,7 @@ mod manifests;
 
 use std::error::Error as _;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
@@ -102,9 +102,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn from_files(files: &[PathBuf], image: &ImageRef) -> anyhow::Result<(Origin, Access)> {
     let mut secrets = Vec::new();
     for file in files {
-        let shown = file.display();
+        let shown = name_of(file);
         let mut content = Vec::new();
-        if file.as_os_str() == "-" {
+        if is_standard_input(file) {
             io::stdin().lock().read_to_end(&mut content).map(drop)
         } else {
             std::fs::read(file).map(|read| content = read)
@@ -115,8 +115,16 @@ fn from_files(files: &[PathBuf], image: &ImageRef) -> anyhow::Result<(Origin, Ac
         ensure!(!found.is_empty(), "cannot use {shown}: there is no Secret in it");
         secrets.extend(found);
     }
-    let names = files.iter().map(|file| file.display().to_string()).collect();
+    let names = files.iter().map(|file| name_of(file)).collect();
     Ok((Origin::Files(names), keyring::lookup(&secrets, image)))
+}
+
+fn is_standard_input(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn name_of(file: &Path) -> String {
+    if is_standard_input(file) { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 fn from_cluster(arguments: &Arguments, image: &ImageRef) -> anyhow::Result<(Origin, Access)> {
