@@ -19,6 +19,7 @@ pub mod catalogue;
 mod credentials;
 mod network;
 mod progress;
+pub mod words;
 
 pub use progress::Progress;
 

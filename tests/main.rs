@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 //!
-//! [`architecture`], [`command_line`] and [`generated`] need nothing. [`end_to_end`] needs the test ground:
+//! [`architecture`], [`command_line`], [`generated`] and [`words`] need nothing. [`end_to_end`]
+//! needs the test ground:
 //! `make test` runs all of it in there, and outside of it each of its tests fails with a
 //! sentence that says so.
 
@@ -11,3 +12,4 @@ mod command_line;
 mod end_to_end;
 mod generated;
 mod ground;
+mod words;

@@ -1,0 +1,66 @@
+//! Words: the text of a pull error becomes findings.
+//!
+//! What a kubelet, a container runtime or a client of Docker says of a failed pull is a
+//! chain of wrappers with the cause at its end, or a list of such chains with one for each
+//! credential. [`element`] unwraps, [`hop`] finds the host that failed, and [`fact`] reads what
+//! happened there; [`meaning`] says what that means.
+//!
+//! The text is evidence and often misleading. What it only allows is `Possible`, and where
+//! it says nothing, the answer is `Inconclusive`.
+
+use crate::api::Confidence;
+
+use super::catalogue::Code;
+
+mod answer;
+mod element;
+mod fact;
+mod hop;
+mod meaning;
+mod phrases;
+mod transport;
+
+use element::Element;
+
+/// No message is read further than this: the causes that are met stand in far less.
+const LIMIT: usize = 64 * 1024;
+
+/// What a message means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// What it is.
+    pub code: Code,
+    /// How sure the words make it.
+    pub confidence: Confidence,
+    /// The host that it is about, where the message names one.
+    pub host: Option<String>,
+}
+
+/// Says what a message means, the likeliest first. Never empty.
+pub fn read(message: &str) -> Vec<Meaning> {
+    let list = element::split(shortened(message));
+    // Of one chain for each credential, the one that got furthest; the first of several.
+    let chains = list.chains.iter().map(|chain| Element::read(chain));
+    let furthest = chains.reduce(|best, next| {
+        if next.progress() > best.progress() { next } else { best }
+    });
+    let mut meanings = furthest.map(|element| meaning::of(&element)).unwrap_or_default();
+    if list.is_cut {
+        // What is missing may have got further.
+        for meaning in &mut meanings {
+            meaning.confidence = meaning.confidence.max(Confidence::Likely);
+        }
+    }
+    meanings
+}
+
+fn shortened(message: &str) -> &str {
+    let mut end = message.len().min(LIMIT);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+//! Elements: one chain of wrappers, without names that could be taken for words.
+
+use super::fact::{self, Fact};
+use super::hop::{self, Hop};
+
+/// How a chain begins where several are listed: with what the programs on the way put first.
+const OPENERS: &[&str] = &[
+    "rpc error:",
+    "failed to pull",
+    "failed to resolve",
+    "failed to copy",
+    "failed to do request",
+    "failed to authorize",
+    "Error response from daemon",
+    "error pulling image",
+    "Error initializing source",
+    "initializing source",
+    "unable to pull",
+    "Error reading manifest",
+    "reading manifest",
+    "copying system image",
+    "parsing image configuration",
+    "writing blob",
+    "pinging container registry",
+    "(Mirrors also failed",
+    "Source image rejected",
+    "SignatureValidationFailed",
+    "RegistryUnavailable",
+    "manifest for ",
+    "pull access denied",
+    "unauthorized:",
+    "toomanyrequests:",
+];
+
+/// A message as the chains that it lists.
+pub(super) struct List<'message> {
+    /// At least one.
+    pub(super) chains: Vec<&'message str>,
+    /// Whether the end of the list is missing.
+    pub(super) is_cut: bool,
+}
+
+/// Splits `[chain, chain]`, with or without words before it.
+pub(super) fn split(message: &str) -> List<'_> {
+    let opening = message
+        .match_indices('[')
+        .find(|(place, _)| begins_chain(&message[place + 1..]))
+        .map(|(place, _)| place + 1);
+    let Some(start) = opening else {
+        return List { chains: vec![message], is_cut: false };
+    };
+    let inside = &message[start..];
+    // A list of mirrors stands before the error of the registry itself, which counts.
+    if message[..start].ends_with("(Mirrors also failed: [") {
+        let own = inside.find("]): ").map_or(inside, |end| &inside[end + "]): ".len()..]);
+        return List { chains: vec![own], is_cut: own.len() == inside.len() };
+    }
+    let trimmed = inside.trim_end().trim_end_matches(['"', '.']);
+    let (inside, is_cut) = match trimmed.strip_suffix(']') {
+        Some(whole) => (whole, false),
+        None => (inside, !inside.contains("]: ") && !inside.contains("] ")),
+    };
+    let mut chains = Vec::new();
+    let mut from = 0;
+    for (place, _) in inside.match_indices(", ") {
+        if begins_chain(&inside[place + 2..]) {
+            chains.push(&inside[from..place]);
+            from = place + 2;
+        }
+    }
+    chains.push(&inside[from..]);
+    List { chains, is_cut }
+}
+
+fn begins_chain(text: &str) -> bool {
+    let text = text.trim_start();
+    OPENERS.iter().any(|opener| text.starts_with(opener))
+}
+
+/// How far a pull got before it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Progress {
+    /// The text does not say.
+    Unknown,
+    /// Nothing was asked of a registry.
+    Local,
+    /// The registry was asked, and gave no answer.
+    Reference,
+    /// A login was wanted.
+    Token,
+    /// The registry knew who asked.
+    Manifest,
+    /// The manifest was served.
+    Blob,
+    /// The layers were there.
+    Extract,
+}
+
+/// Whether a credential was sent, as far as the text says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// One was.
+    Credential,
+    /// None was there.
+    Nothing,
+    /// The text does not say.
+    Unsaid,
+}
+
+/// How the image was asked for, as far as the text says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// By its tag.
+    Tag,
+    /// By its digest.
+    Digest,
+    /// The text does not name the image.
+    Unsaid,
+}
+
+/// One chain, read.
+#[derive(Debug)]
+pub(super) struct Element {
+    /// What happened.
+    pub(super) fact: Fact,
+    /// Where.
+    pub(super) hop: Hop,
+    /// How far the wrappers say that it got.
+    pub(super) wrapped: Progress,
+    /// What was sent.
+    pub(super) sent: Sent,
+    /// How the image was asked for.
+    pub(super) asked: Asked,
+}
+
+impl Element {
+    /// Reads a chain.
+    pub(super) fn read(chain: &str) -> Self {
+        let plain = plain(chain);
+        let (prose, requests) = prose(&plain);
+        let wrapped = wrapped(&prose, &requests);
+        let hop = hop::find(&plain, &prose, &requests, wrapped);
+        let fact = fact::read(&prose, &hop);
+        let asked = match hop::image(&plain) {
+            Some(image) if image.contains("@sha") => Asked::Digest,
+            Some(_) => Asked::Tag,
+            None => Asked::Unsaid,
+        };
+        Self { fact, hop, wrapped, sent: sent(&prose), asked }
+    }
+
+    /// How far this one got.
+    pub(super) fn progress(&self) -> Progress {
+        self.fact.progress(self.wrapped)
+    }
+}
+
+/// One line, without what quoting adds.
+fn plain(chain: &str) -> String {
+    let one_line: String =
+        chain.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    one_line.replace("\\u0027", "'").replace("\\\"", "\"").replace(['“', '”'], "\"")
+}
+
+/// The words in lower case, without quoted names and addresses; and the addresses that
+/// requests went to.
+fn prose(plain: &str) -> (String, Vec<String>) {
+    let mut prose = String::with_capacity(plain.len());
+    let mut requests = Vec::new();
+    let mut rest = plain;
+    while let Some(first) = rest.chars().next() {
+        if rest.starts_with("https://") || rest.starts_with("http://") {
+            let length = hop::length_of_url(rest);
+            if hop::is_request(&prose) {
+                requests.push(rest[..length].to_owned());
+            }
+            rest = &rest[length..];
+        } else if let Some(length) = quoted_name(rest) {
+            prose.push_str("\"\"");
+            rest = &rest[length..];
+        } else {
+            prose.extend(first.to_lowercase());
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    (prose, requests)
+}
+
+/// The length of a quoted name of an image, a layer or a file at the beginning, if there is
+/// one; addresses are left to be read.
+fn quoted_name(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix('"')?;
+    if inside.starts_with("http://") || inside.starts_with("https://") {
+        return None;
+    }
+    let end = inside.find(|character: char| character == '"' || character.is_whitespace())?;
+    let name = &inside[..end];
+    let is_name = inside[end..].starts_with('"') && name.contains(['/', ':', '.', '-']);
+    // A media type says what was served.
+    let is_kind = ["application/", "text/"].iter().any(|kind| name.starts_with(kind));
+    (is_name && !is_kind).then_some(end + 2)
+}
+
+fn has(prose: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| prose.contains(word))
+}
+
+fn wrapped(prose: &str, requests: &[String]) -> Progress {
+    let last = requests.last().map_or("", String::as_str);
+    if has(prose, &[
+        "failed to extract layer",
+        "failed to register layer",
+        "error processing tar file",
+        "failed to unpack image",
+        "applying layer",
+        "committing the finished image",
+        "adding layer with blob",
+    ]) {
+        Progress::Extract
+    } else if last.contains("/manifests/") {
+        Progress::Manifest
+    } else if last.contains("/blobs/") || has(prose, &[
+        "failed to copy",
+        "httpreadseeker",
+        "failed commit",
+        "failed size validation",
+        "error pulling image configuration",
+        "download failed after",
+        "parsing image configuration",
+        "writing blob",
+        "reading blob",
+        "copying blob",
+        "fetching blob",
+        "could not fetch content descriptor",
+    ]) {
+        Progress::Blob
+    } else if has(prose, &[
+        "failed to authorize",
+        "failed to fetch oauth token",
+        "failed to fetch anonymous token",
+        "requesting bearer token",
+        "unable to retrieve auth token",
+        "error getting token",
+    ]) {
+        Progress::Token
+    } else if has(prose, &["[manifests ", "reading manifest", "error reading manifest"]) {
+        Progress::Manifest
+    } else if has(prose, &["failed to do request", "failed to resolve", "pinging", "initializing source"])
+        || !requests.is_empty()
+    {
+        Progress::Reference
+    } else {
+        Progress::Unknown
+    }
+}
+
+fn sent(prose: &str) -> Sent {
+    if has(prose, &["failed to fetch oauth token", "failed to fetch oauth access token"]) {
+        Sent::Credential
+    } else if has(prose, &["failed to fetch anonymous token", "no basic auth credentials"]) {
+        Sent::Nothing
+    } else {
+        Sent::Unsaid
+    }
+}

@@ -1,0 +1,73 @@
+//! Facts: what happened at the hop.
+
+use crate::api::Confidence;
+
+use super::super::catalogue::{Code, Stage};
+use super::answer::{self, Answer};
+use super::element::Progress;
+use super::hop::{Hop, Role};
+use super::phrases;
+use super::transport::{self, Transport};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fact {
+    /// The words name the cause by themselves.
+    Said(Code, Confidence),
+    /// A server answered.
+    Answered(Answer),
+    /// There was no answer.
+    Failed(Transport),
+    /// The words say nothing of the cause.
+    Unsaid,
+}
+
+/// Reads the prose of one chain. What names its cause goes before an answer, and an answer
+/// before a failure on the way to it.
+pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
+    let answer = answer::read(prose);
+    let named = phrases::identity(prose).or_else(|| {
+        // A server's fault can name a disk that is not the node's.
+        if answer.is_some_and(answer::is_fault_of_the_server) { None } else { phrases::named(prose) }
+    });
+    if let Some((code, confidence)) = named {
+        return Fact::Said(code, confidence);
+    }
+    match (answer, transport::read(prose)) {
+        (Some(answer), None) => Fact::Answered(answer),
+        // The proxy, the certificate and the like stand at the end of the chain; a registry's
+        // word that stands before them is of another request.
+        (Some(answer), Some(failure)) => {
+            if hop.role == Role::Proxy || answer == Answer::NotFound {
+                Fact::Failed(failure)
+            } else {
+                Fact::Answered(answer)
+            }
+        }
+        (None, Some(failure)) => Fact::Failed(failure),
+        (None, None) => Fact::Unsaid,
+    }
+}
+
+impl Fact {
+    /// How far a pull got that ended so, in wrappers that say `wrapped`.
+    pub(super) fn progress(self, wrapped: Progress) -> Progress {
+        match self {
+            Self::Said(code, _) => match code.row().stage {
+                Stage::Image => wrapped.max(Progress::Manifest),
+                Stage::Authentication | Stage::Identity => wrapped.max(Progress::Token),
+                Stage::Authorization => wrapped.max(Progress::Manifest),
+                Stage::Reference
+                | Stage::Credential
+                | Stage::Network
+                | Stage::Registry
+                | Stage::Node
+                | Stage::Verdict => wrapped.max(Progress::Local),
+            },
+            Self::Answered(answer) => answer.progress(wrapped),
+            Self::Failed(_) if wrapped == Progress::Manifest => Progress::Reference,
+            Self::Failed(_) => wrapped.max(Progress::Reference),
+            Self::Unsaid => Progress::Unknown,
+        }
+    }
+}

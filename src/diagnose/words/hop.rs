@@ -1,0 +1,187 @@
+//! Hops: which host failed, and what it is for.
+
+use super::element::Progress;
+
+/// A host, by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The registry itself, or a host of which nothing else is known.
+    Registry,
+    /// The service that gives tokens.
+    TokenService,
+    /// The endpoint where an identity's token becomes a login.
+    Exchange,
+    /// The host of the layers.
+    Data,
+    /// A mirror that the node asks in place of the registry.
+    Mirror,
+    /// A proxy.
+    Proxy,
+    /// The node's metadata service.
+    Metadata,
+}
+
+/// The host that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hop {
+    /// What it is for.
+    pub(super) role: Role,
+    /// Its name, where the text has one.
+    pub(super) host: Option<String>,
+    /// Whether an address of a request names it.
+    pub(super) is_named: bool,
+}
+
+impl Hop {
+    /// Whether it is a registry of Azure.
+    pub(super) fn is_azure(&self) -> bool {
+        self.host.as_deref().is_some_and(|host| host.to_lowercase().contains(".azurecr."))
+    }
+
+    /// Whether it is one of Azure's regional names.
+    pub(super) fn is_regional(&self) -> bool {
+        self.host.as_deref().is_some_and(|host| host.contains(".geo.azurecr."))
+    }
+
+    /// Whether the name looks misspelt: two clouds' suffixes, or a suffix that none has.
+    pub(super) fn is_suspicious(&self) -> bool {
+        let Some(host) = self.host.as_deref().map(str::to_lowercase) else { return false };
+        let doubled = host.matches(".azurecr.").count() > 1;
+        let misspelt = [".azureacr.", ".azurcr.", ".azurecr.com", ".azurercr.", ".acr.io", "dcoker.io", "qauy.io"];
+        doubled || misspelt.iter().any(|wrong| host.contains(wrong))
+    }
+
+    /// Whether everybody knows the host to exist, with a certificate that is in order.
+    pub(super) fn is_well_known(&self) -> bool {
+        const KNOWN: &[&str] = &[
+            "docker.io", "docker.com", "ghcr.io", "quay.io", "gcr.io", "k8s.io", "pkg.dev",
+            "mcr.microsoft.com", "amazonaws.com", "ecr.aws", "azurecr.io", "gitlab.com",
+        ];
+        let Some(host) = self.host.as_deref() else { return false };
+        KNOWN.iter().any(|known| {
+            host.strip_suffix(known).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+        })
+    }
+}
+
+/// Hosts that serve layers for registries.
+const DATA_HOSTS: &[&str] = &[
+    ".blob.core.", ".blob.storage.", ".data.azurecr.", ".cdn.mscr.io", ".data.mcr.microsoft.com",
+    "production.cloudflare.docker.com", "production.cloudfront.docker.com",
+    "docker-images-prod.", ".r2.cloudflarestorage.com", "pkg-containers.githubusercontent.com",
+    "cdn.quay.io", "cdn01.quay.io", "cdn02.quay.io", "cdn03.quay.io", "starport-layer-bucket",
+    ".cloudfront.net", "storage.googleapis.com", ".s3.", ".s3-", "s3.amazonaws.com", "quayio-production-s3",
+];
+
+/// The length of an address at the beginning. Runtimes put a colon behind it, with or
+/// without a blank.
+pub(super) fn length_of_url(text: &str) -> usize {
+    let ends = |character: char| {
+        character.is_whitespace() || "\"'`)}],;\\".contains(character)
+    };
+    let whole = &text[..text.find(ends).unwrap_or(text.len())];
+    let authority = whole.find("://").map_or(0, |place| place + 3);
+    let path = whole[authority..].find(['/', '?']).map_or(whole.len(), |place| authority + place);
+    let query = whole[path..].find('?').map_or(whole.len(), |place| path + place);
+    let cut = whole[path..query].match_indices(':').map(|(place, _)| path + place).find(|place| {
+        !whole[..*place].ends_with("sha256") && !whole[..*place].ends_with("sha512")
+    });
+    whole[..cut.unwrap_or(whole.len())].trim_end_matches([':', '.', ',']).len()
+}
+
+/// Whether the words before an address say that it was asked for, rather than that one can
+/// read more there.
+pub(super) fn is_request(prose: &str) -> bool {
+    let before = prose.trim_end_matches(['"', ' ', ':', '\'', '=']);
+    let words = ["get", "head", "post", "put", "request to", "status code", "content at",
+        "endpoint", "url", "from host", "token from", "failed to fetch"];
+    words.iter().any(|word| {
+        before.strip_suffix(word).is_some_and(|front| !front.ends_with(char::is_alphanumeric))
+    })
+}
+
+fn host_of(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    after.split(['/', '?']).next().unwrap_or(after)
+}
+
+/// The image that the pull was for.
+pub(super) fn image(plain: &str) -> Option<&str> {
+    let quoted = ["pull and unpack image \"", "pull image \"", "pulling image \"", "reference \"", "image \""];
+    let after_quote = quoted.iter().find_map(|words| plain.split_once(words)).map(|(_, after)| after);
+    if let Some(after) = after_quote {
+        return after.split(['"', ' ']).next().filter(|image| !image.is_empty());
+    }
+    let bare = ["manifest for ", "initializing source docker://", "pull access denied for "];
+    let after = bare.iter().find_map(|words| plain.split_once(words)).map(|(_, after)| after)?;
+    let image = after.split([' ', ',']).next()?.trim_end_matches(':');
+    (!image.is_empty()).then_some(image)
+}
+
+/// The host of an image, as one reads it: the first part where that looks like a host.
+fn host_of_image(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':', '*', '<']) || first == "localhost" => first,
+        Some(_) | None => "docker.io",
+    }
+}
+
+/// The word behind some others.
+fn word_after<'text>(plain: &'text str, words: &str) -> Option<&'text str> {
+    let after = plain.split_once(words)?.1;
+    let word = after.split([' ', ',', '"', '/']).next()?.trim_end_matches([':', '.']);
+    (!word.is_empty()).then_some(word)
+}
+
+/// Finds the hop that failed.
+pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progress) -> Hop {
+    let last = requests.last();
+    let host = last
+        .map(|url| host_of(url))
+        .or_else(|| word_after(plain, "lookup "))
+        .or_else(|| word_after(plain, "pulling from host "))
+        .or_else(|| word_after(plain, "pinging container registry "))
+        .or_else(|| word_after(plain, "pinging docker registry "))
+        .or_else(|| image(plain).map(host_of_image))
+        // `HOST/REPOSITORY:TAG: failed to authorize: …`
+        .or_else(|| plain.split([' ', '/']).next().filter(|first| first.contains('.')));
+    let role = if prose.contains("proxyconnect") || prose.contains("socks connect") {
+        Role::Proxy
+    } else if prose.contains("169.254.169.254") || host.is_some_and(|host| host.starts_with("169.254.169.254")) {
+        Role::Metadata
+    } else {
+        last.map_or(Role::Registry, |url| role(url, wrapped))
+    };
+    let role = match role {
+        Role::Registry if wrapped == Progress::Token => Role::TokenService,
+        // The content is served elsewhere, and the text leaves the address out.
+        Role::Registry if wrapped == Progress::Blob && last.is_none() => Role::Data,
+        other => other,
+    };
+    Hop { role, host: host.map(str::to_owned), is_named: last.is_some() }
+}
+
+fn role(url: &str, wrapped: Progress) -> Role {
+    let host = host_of(url);
+    let path = &url[url.find(host).unwrap_or(0) + host.len()..];
+    let namespace = path.split_once("ns=").map(|(_, namespace)| namespace);
+    let is_hub = host == "registry-1.docker.io";
+    if namespace.is_some() && !is_hub {
+        Role::Mirror
+    } else if path.contains("/oauth2/exchange") {
+        Role::Exchange
+    } else if ["/token", "/oauth2", "/jwt/auth", "/service/token", "/v2/auth", "scope=repository"]
+        .iter()
+        .any(|part| path.contains(part))
+        && !path.contains("/manifests/")
+        && !path.contains("/blobs/sha")
+    {
+        Role::TokenService
+    } else if DATA_HOSTS.iter().any(|data| host.contains(data)) {
+        Role::Data
+    } else if wrapped == Progress::Blob && !path.starts_with("/v2/") {
+        Role::Data
+    } else {
+        Role::Registry
+    }
+}

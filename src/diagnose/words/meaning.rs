@@ -1,0 +1,259 @@
+//! Meanings: from what was read to a code and how sure it is. One match for each kind of
+//! fact, without a catch-all.
+
+use crate::api::Confidence::{self, Certain, Likely, Possible};
+
+use super::super::catalogue::Code;
+use super::Meaning;
+use super::answer::Answer;
+use super::element::{Asked, Element, Progress, Sent};
+use super::fact::Fact;
+use super::hop::Role;
+use super::transport::Transport;
+
+/// What one chain means, the likeliest first.
+pub(super) fn of(element: &Element) -> Vec<Meaning> {
+    let rows = match element.fact {
+        Fact::Said(code, confidence) => said(element, code, confidence),
+        Fact::Answered(answer) => answered(element, answer),
+        Fact::Failed(transport) => failed(element, transport),
+        Fact::Unsaid => unsaid(element),
+    };
+    let meaning = |(code, confidence)| Meaning { code, confidence, host: element.hop.host.clone() };
+    rows.into_iter().map(meaning).collect()
+}
+
+type Rows = Vec<(Code, Confidence)>;
+
+fn said(element: &Element, code: Code, confidence: Confidence) -> Rows {
+    let mut rows = vec![(code, confidence)];
+    match code {
+        Code::UsernameUnknown => rows.push((Code::ServicePrincipalUnknown, Possible)),
+        Code::ServicePrincipalSecretInvalid if confidence != Certain => {
+            rows.push((Code::ServicePrincipalSecretExpired, Possible));
+        }
+        Code::ContentCorrupted => rows.push((Code::RuntimeFailure, Possible)),
+        Code::RuntimeFailure if element.wrapped == Progress::Extract => {
+            rows.push((Code::NodeDiskFull, Possible));
+        }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "most codes have no companion")]
+        _ => {}
+    }
+    rows
+}
+
+fn answered(element: &Element, answer: Answer) -> Rows {
+    match answer {
+        Answer::Firewall => vec![(Code::NetworkRuleDenied, Certain)],
+        Answer::Limited => vec![(Code::RateLimited, Certain)],
+        Answer::ProxyLogin => vec![(Code::ProxyAuthenticationRequired, Certain)],
+        Answer::Fault => vec![(Code::RegistryUnavailable, unless_mirrored(element))],
+        Answer::Expired => vec![(Code::CredentialExpired, Certain)],
+        Answer::WrongPassword => vec![(Code::CredentialRejected, Likely)],
+        Answer::NoCredential => vec![(Code::NoCredentials, Likely)],
+        Answer::RightMissing => {
+            vec![(Code::PullNotAuthorized, Likely), (Code::NotFoundOrNotAuthorized, Possible)]
+        }
+        Answer::Hidden => hidden(element),
+        Answer::TokenInvalid => {
+            vec![(Code::NotFoundOrNotAuthorized, Likely), (Code::CredentialRejected, Possible)]
+        }
+        Answer::Forbidden => forbidden(element),
+        Answer::Unauthorized => unauthorized(element),
+        Answer::TagUnknown => vec![(Code::TagNotFound, Certain)],
+        Answer::ManifestUnknown => vec![(Code::TagNotFound, Likely)],
+        Answer::DigestUnknown => match element.asked {
+            Asked::Tag => vec![(Code::ManifestDangling, Likely), (Code::TagNotFound, Possible)],
+            Asked::Digest => vec![(Code::TagNotFound, Likely)],
+            Asked::Unsaid => vec![(Code::TagNotFound, Possible), (Code::ManifestDangling, Possible)],
+        },
+        Answer::ChildUnknown => match element.asked {
+            Asked::Tag | Asked::Unsaid => vec![(Code::ManifestDangling, Likely)],
+            Asked::Digest => vec![(Code::ManifestDangling, Likely), (Code::TagNotFound, Possible)],
+        },
+        Answer::NameUnknown => vec![(Code::RepositoryNotFound, Likely)],
+        Answer::BlobUnknown => vec![(Code::LayerNotFound, Likely)],
+        Answer::NotFound => not_found(element),
+        Answer::WebPage => vec![(Code::NotARegistry, Likely)],
+        Answer::Strange => inconclusive(),
+    }
+}
+
+fn not_found(element: &Element) -> Rows {
+    match element.wrapped {
+        Progress::Blob | Progress::Extract => vec![(Code::LayerNotFound, Likely)],
+        Progress::Token => vec![(Code::Inconclusive, Possible), (Code::NotARegistry, Possible)],
+        Progress::Unknown | Progress::Local | Progress::Reference | Progress::Manifest => {
+            vec![(Code::TagNotFound, Likely), (Code::RepositoryNotFound, Possible)]
+        }
+    }
+}
+
+fn hidden(element: &Element) -> Rows {
+    let mut rows = vec![(Code::NotFoundOrNotAuthorized, Likely), (Code::PullNotAuthorized, Possible)];
+    if element.hop.host.as_deref() == Some("docker.io") {
+        rows.push((Code::RepositoryNotFound, Possible));
+    }
+    rows
+}
+
+fn forbidden(element: &Element) -> Rows {
+    let is_azure = element.hop.is_azure();
+    match (element.hop.role, element.sent) {
+        (Role::Exchange, _) => vec![(Code::TokenExchangeDenied, Likely)],
+        // Without a credential there is nothing else that could be refused.
+        (_, Sent::Nothing) if is_azure => vec![
+            (Code::NetworkRuleDenied, Likely),
+            (Code::AccessForbidden, Likely),
+            (Code::PrivateLinkMisrouted, Possible),
+        ],
+        _ if is_azure => vec![
+            (Code::AccessForbidden, Likely),
+            (Code::NetworkRuleDenied, Possible),
+            (Code::PrivateLinkMisrouted, Possible),
+        ],
+        _ => vec![(Code::AccessForbidden, Likely), (Code::NotFoundOrNotAuthorized, Possible)],
+    }
+}
+
+fn unauthorized(element: &Element) -> Rows {
+    match (element.hop.role, element.sent) {
+        (Role::Exchange, _) => vec![(Code::TokenExchangeDenied, Likely)],
+        (_, Sent::Credential) => {
+            vec![(Code::CredentialRejected, Likely), (Code::PullNotAuthorized, Possible)]
+        }
+        (_, Sent::Nothing) if element.hop.is_regional() => {
+            vec![(Code::NoCredentials, Likely), (Code::CredentialProviderNotMatched, Likely)]
+        }
+        (_, Sent::Nothing) => {
+            vec![(Code::NoCredentials, Likely), (Code::CredentialProviderFailed, Possible)]
+        }
+        (_, Sent::Unsaid) => {
+            vec![(Code::CredentialRejected, Possible), (Code::NoCredentials, Possible)]
+        }
+    }
+}
+
+/// A failure without an answer. A hop with a code of its own answers with that, but for a
+/// certificate, which keeps its code everywhere.
+fn failed(element: &Element, transport: Transport) -> Rows {
+    let own = own(element, transport);
+    if is_certificate(transport) {
+        return own;
+    }
+    let (_, confidence) = own.first().copied().unwrap_or((Code::Inconclusive, Possible));
+    let of_hop = |code, confidence| {
+        let mut rows = vec![(code, confidence)];
+        rows.extend(own.iter().map(|(code, _)| (*code, Possible)));
+        rows
+    };
+    match element.hop.role {
+        Role::Registry => own,
+        Role::Proxy => match transport {
+            Transport::ProxyLogin => own,
+            Transport::NoSuchName
+            | Transport::LookupFailed
+            | Transport::NotConnected
+            | Transport::NoRoute
+            | Transport::Silent
+            | Transport::Refused
+            | Transport::Reset
+            | Transport::Closed
+            | Transport::Untrusted
+            | Transport::OutOfTime
+            | Transport::OtherName
+            | Transport::Certificate
+            | Transport::Handshake
+            | Transport::PlainHttp
+            | Transport::TlsForHttp
+            | Transport::Malformed
+            | Transport::ProxyRefused
+            | Transport::ProxyFault => vec![(Code::ProxyUnreachable, Certain)],
+        },
+        Role::Metadata => of_hop(Code::IdentityEndpointUnreachable, Certain),
+        Role::TokenService | Role::Exchange => {
+            // Where no address names the service, it may be the registry itself.
+            let confidence = if element.hop.is_named { confidence } else { Likely };
+            match transport {
+                Transport::ProxyLogin | Transport::ProxyRefused | Transport::ProxyFault => own,
+                _other => of_hop(Code::TokenServiceUnreachable, confidence),
+            }
+        }
+        Role::Data => match transport {
+            Transport::ProxyLogin | Transport::ProxyRefused | Transport::ProxyFault => own,
+            _other => {
+                let confidence = if element.hop.is_named { confidence } else { Likely };
+                of_hop(Code::DataEndpointUnreachable, confidence)
+            }
+        },
+        Role::Mirror => match transport {
+            // A mirror of plain HTTP that lacks the image is asked again by HTTPS.
+            Transport::PlainHttp => own,
+            _other => of_hop(Code::MirrorUnreachable, Likely),
+        },
+    }
+}
+
+fn is_certificate(transport: Transport) -> bool {
+    matches!(
+        transport,
+        Transport::Untrusted | Transport::OutOfTime | Transport::OtherName | Transport::Certificate
+    )
+}
+
+/// The code of a failure at the registry itself.
+fn own(element: &Element, transport: Transport) -> Rows {
+    let hop = &element.hop;
+    let unless_known = if hop.is_well_known() { Likely } else { Certain };
+    match transport {
+        Transport::NoSuchName if hop.is_suspicious() => {
+            vec![(Code::DnsNameNotFound, Certain), (Code::RegistryNameSuspicious, Likely)]
+        }
+        Transport::NoSuchName => vec![(Code::DnsNameNotFound, unless_known)],
+        Transport::LookupFailed => vec![(Code::DnsFailure, Certain)],
+        Transport::NotConnected => vec![(Code::ConnectionTimeout, Certain)],
+        Transport::NoRoute | Transport::Silent => vec![(Code::ConnectionTimeout, Likely)],
+        Transport::Refused => vec![(Code::ConnectionRefused, Certain)],
+        Transport::Reset => vec![(Code::ConnectionReset, Certain)],
+        Transport::Closed => vec![(Code::ConnectionReset, Likely)],
+        Transport::Untrusted if hop.is_well_known() => {
+            vec![(Code::TlsCertificateUntrusted, Likely), (Code::NodeTrustStoreOutdated, Possible)]
+        }
+        Transport::Untrusted => vec![(Code::TlsCertificateUntrusted, Certain)],
+        // The text cannot show whose clock is right.
+        Transport::OutOfTime if hop.is_well_known() => {
+            vec![(Code::TlsCertificateExpired, Likely), (Code::NodeTrustStoreOutdated, Possible)]
+        }
+        Transport::OutOfTime => vec![(Code::TlsCertificateExpired, Likely)],
+        Transport::OtherName => vec![(Code::TlsNameMismatch, Certain)],
+        Transport::Certificate => vec![(Code::TlsCertificateUntrusted, Possible)],
+        Transport::Handshake => vec![(Code::TlsHandshakeFailed, Likely)],
+        // It can also be a mirror of plain HTTP that lacks the image.
+        Transport::PlainHttp if hop.host.is_none() => vec![(Code::SchemeMismatch, Possible)],
+        Transport::PlainHttp | Transport::TlsForHttp => vec![(Code::SchemeMismatch, Likely)],
+        Transport::Malformed => vec![(Code::NotARegistry, Likely)],
+        Transport::ProxyLogin => vec![(Code::ProxyAuthenticationRequired, Certain)],
+        Transport::ProxyRefused => {
+            vec![(Code::AccessForbidden, Likely), (Code::ProxyUnreachable, Possible)]
+        }
+        Transport::ProxyFault => {
+            vec![(Code::RegistryUnavailable, Likely), (Code::ProxyUnreachable, Possible)]
+        }
+    }
+}
+
+fn unless_mirrored(element: &Element) -> Confidence {
+    if element.hop.role == Role::Mirror { Likely } else { Certain }
+}
+
+/// What the wrappers alone allow.
+fn unsaid(element: &Element) -> Rows {
+    if element.hop.role == Role::Mirror {
+        return vec![(Code::MirrorUnreachable, Possible)];
+    }
+    inconclusive()
+}
+
+fn inconclusive() -> Rows {
+    vec![(Code::Inconclusive, Possible)]
+}

@@ -1,0 +1,141 @@
+//! Transport: how a request got no answer.
+
+/// How a request got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    /// The name does not exist.
+    NoSuchName,
+    /// The name could not be looked up.
+    LookupFailed,
+    /// No connection in time.
+    NotConnected,
+    /// There is no way to the address.
+    NoRoute,
+    /// A connection, or the wish for one, and no answer in time.
+    Silent,
+    /// Nothing listens.
+    Refused,
+    /// The connection was cut.
+    Reset,
+    /// The connection ended early.
+    Closed,
+    /// The certificate is signed by nobody trusted.
+    Untrusted,
+    /// The certificate is not valid at this time.
+    OutOfTime,
+    /// The certificate is for another name.
+    OtherName,
+    /// The certificate was refused; the text does not go on.
+    Certificate,
+    /// No TLS that suits both.
+    Handshake,
+    /// HTTP where TLS was spoken.
+    PlainHttp,
+    /// TLS where HTTP was spoken.
+    TlsForHttp,
+    /// No HTTP.
+    Malformed,
+    /// The proxy wants a login.
+    ProxyLogin,
+    /// A proxy refused to connect.
+    ProxyRefused,
+    /// A proxy could not connect.
+    ProxyFault,
+}
+
+/// Words, all of which are there, and what they mean; the more exact first.
+const PHRASES: &[(&[&str], Transport)] = &[
+    (&["proxy authentication required"], Transport::ProxyLogin),
+    (&["x509:", "unknown authority"], Transport::Untrusted),
+    (&["x509:", "not trusted"], Transport::Untrusted),
+    (&["x509:", "has expired or is not yet valid"], Transport::OutOfTime),
+    (&["x509:", "certificate is valid for"], Transport::OtherName),
+    (&["x509:", "not valid for any names"], Transport::OtherName),
+    (&["x509:", "any ip sans"], Transport::OtherName),
+    (&["x509:", "common name"], Transport::OtherName),
+    (&["certificate has expired"], Transport::OutOfTime),
+    (&["self-signed certificate"], Transport::Untrusted),
+    (&["self signed certificate"], Transport::Untrusted),
+    (&["certificate signed by unknown authority"], Transport::Untrusted),
+    (&["unable to get local issuer certificate"], Transport::Untrusted),
+    (&["x509:"], Transport::Certificate),
+    (&["gave http resp"], Transport::PlainHttp),
+    (&["http: server gave h"], Transport::PlainHttp),
+    (&["http response to https client"], Transport::PlainHttp),
+    (&["http request to an https server"], Transport::TlsForHttp),
+    (&["http request was sent to https port"], Transport::TlsForHttp),
+    (&["malformed http", "\\x15\\x03"], Transport::TlsForHttp),
+    (&["malformed http"], Transport::Malformed),
+    (&["first record does not look like a tls handshake"], Transport::PlainHttp),
+    (&["tls handshake timeout"], Transport::Silent),
+    (&["no such host"], Transport::NoSuchName),
+    (&["nxdomain"], Transport::NoSuchName),
+    (&["name or service not known"], Transport::NoSuchName),
+    (&["no address associated with hostname"], Transport::NoSuchName),
+    (&["server misbehaving"], Transport::LookupFailed),
+    (&["temporary failure in name resolution"], Transport::LookupFailed),
+    (&["temporary failure resolving"], Transport::LookupFailed),
+    (&["servfail"], Transport::LookupFailed),
+    (&["cannot unmarshal dns message"], Transport::LookupFailed),
+    (&["lookup ", "read udp"], Transport::LookupFailed),
+    (&["lookup ", "write udp"], Transport::LookupFailed),
+    (&["lookup ", "dial udp"], Transport::LookupFailed),
+    (&["lookup ", "i/o timeout"], Transport::LookupFailed),
+    (&["lookup ", "connection refused"], Transport::LookupFailed),
+    (&["lookup ", "unreachable"], Transport::LookupFailed),
+    (&["lookup ", "try again"], Transport::LookupFailed),
+    (&["could not resolve host"], Transport::NoSuchName),
+    (&["connection refused"], Transport::Refused),
+    (&["actively refused it"], Transport::Refused),
+    (&["connection reset"], Transport::Reset),
+    (&["forcibly closed by the remote host"], Transport::Reset),
+    (&["broken pipe"], Transport::Reset),
+    (&["connection timed out"], Transport::NotConnected),
+    (&["did not properly respond after a period of time"], Transport::NotConnected),
+    (&["dial tcp", "i/o timeout"], Transport::NotConnected),
+    (&["no route to host"], Transport::NoRoute),
+    (&["network is unreachable"], Transport::NoRoute),
+    (&["unreachable network"], Transport::NoRoute),
+    (&["unreachable host"], Transport::NoRoute),
+    (&["host is down"], Transport::NoRoute),
+    (&["cannot assign requested address"], Transport::NoRoute),
+    (&["client.timeout"], Transport::Silent),
+    (&["timeout awaiting response headers"], Transport::Silent),
+    (&["request canceled while waiting for connection"], Transport::Silent),
+    (&["i/o timeout"], Transport::Silent),
+    (&["server sent goaway"], Transport::Closed),
+    (&["client connection lost"], Transport::Closed),
+    (&["client connection force closed"], Transport::Closed),
+    (&["stream error: stream id"], Transport::Closed),
+    (&["server closed idle connection"], Transport::Closed),
+    (&["transport connection broken"], Transport::Closed),
+    (&["use of closed network connection"], Transport::Closed),
+    (&["remote error: tls:"], Transport::Handshake),
+    (&["tls: "], Transport::Handshake),
+    (&["handshake failure"], Transport::Handshake),
+    (&["unexpected eof"], Transport::Closed),
+];
+
+/// Reads how a request got no answer, where the words say so.
+pub(super) fn read(prose: &str) -> Option<Transport> {
+    let found = PHRASES.iter().find(|(words, _)| words.iter().all(|word| prose.contains(word)));
+    found.map(|(_, transport)| *transport).or_else(|| ending(prose))
+}
+
+/// What only counts as the last word.
+fn ending(prose: &str) -> Option<Transport> {
+    // The kubelet and others put the reason behind the message.
+    let prose = prose.trim_end_matches(['"', '.', ' ', '}', ']']);
+    let prose = prose.strip_suffix(": errimagepull").unwrap_or(prose);
+    let last = prose.rsplit(": ").next().unwrap_or(prose).trim_matches(['"', ' ']);
+    match last {
+        "eof" => Some(Transport::Closed),
+        "context deadline exceeded" if prose.contains("\"\": ") || prose.contains("failed to do request") => {
+            Some(Transport::Silent)
+        }
+        // What Go says of a proxy's refusal to make a tunnel.
+        "forbidden" => Some(Transport::ProxyRefused),
+        "bad gateway" | "service unavailable" | "gateway timeout" => Some(Transport::ProxyFault),
+        _ => None,
+    }
+}
