@@ -20,6 +20,8 @@ use crate::install;
 use crate::probe::{self, Prober};
 use crate::server::{self, Telemetry};
 
+mod explain;
+
 /// Explains why a pod cannot pull its image, and what to do about it.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
@@ -39,6 +41,8 @@ enum Command {
     Crd,
     /// Print everything that an installation without Helm consists of.
     Manifests,
+    /// Say what a code means, or what the message of a failed pull says.
+    Explain(explain::Explain),
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +106,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Credentials(arguments) => return credentials::run(&arguments),
         Command::Crd => print(&install::yaml(&[install::crd()])?)?,
         Command::Manifests => print(&install::yaml(&install::manifests())?)?,
+        Command::Explain(arguments) => explain::run(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

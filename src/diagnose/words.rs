@@ -41,9 +41,8 @@ pub fn read(message: &str) -> Vec<Meaning> {
     let list = element::split(shortened(message));
     // Of one chain for each credential, the one that got furthest; the first of several.
     let chains = list.chains.iter().map(|chain| Element::read(chain));
-    let furthest = chains.reduce(|best, next| {
-        if next.progress() > best.progress() { next } else { best }
-    });
+    let furthest =
+        chains.reduce(|best, next| if next.progress() > best.progress() { next } else { best });
     let mut meanings = furthest.map(|element| meaning::of(&element)).unwrap_or_default();
     if list.is_cut {
         // What is missing may have got further.

@@ -157,7 +157,9 @@ pub(super) fn read(prose: &str) -> Option<Answer> {
         (_, Some(429)) => Some(Answer::Limited),
         (_, Some(500..)) => Some(Answer::Fault),
         (Some(_), _) => worded,
-        (None, Some(404 | 200)) if prose.contains("invalid character '<'") || prose.contains("<html") => {
+        (None, Some(404 | 200))
+            if prose.contains("invalid character '<'") || prose.contains("<html") =>
+        {
             Some(Answer::WebPage)
         }
         (None, Some(status)) => Some(of_status(status)),
@@ -221,22 +223,34 @@ const STATUSES: &[(u16, &str)] = &[
 fn status(prose: &str) -> Option<u16> {
     let bytes = prose.as_bytes();
     let is_number = |place: usize| {
-        let digits = bytes.get(place..place + 3).is_some_and(|three| three.iter().all(u8::is_ascii_digit));
+        let digits =
+            bytes.get(place..place + 3).is_some_and(|three| three.iter().all(u8::is_ascii_digit));
         let before = place.checked_sub(1).and_then(|before| bytes.get(before));
-        let is_part = |near: Option<&u8>| near.is_some_and(|near| near.is_ascii_alphanumeric() || *near == b'-');
+        let is_part = |near: Option<&u8>| {
+            near.is_some_and(|near| near.is_ascii_alphanumeric() || *near == b'-')
+        };
         digits && !is_part(before) && !is_part(bytes.get(place + 3))
     };
     let found = (0..bytes.len().saturating_sub(2)).rev().filter(|place| is_number(*place));
     found.filter_map(|place| Some((place, prose[place..place + 3].parse().ok()?))).find_map(
         |(place, number): (usize, u16)| {
             let behind = prose[place + 3..].trim_start_matches([' ', '(', ':', '-', '\'', '"']);
-            let is_worded =
-                STATUSES.iter().any(|(status, words)| *status == number && behind.starts_with(words));
+            let is_worded = STATUSES
+                .iter()
+                .any(|(status, words)| *status == number && behind.starts_with(words));
             // The address between is left out of the prose: `status code <address>: 403`.
             let front = prose[..place].trim_end_matches([' ', ':', '=', '\'', '"', '(']);
-            let is_announced = ["status", "status code", "statuscode", "http", "code from registry", "responded with", "[manifests"]
-                .iter()
-                .any(|word| front.ends_with(word));
+            let is_announced = [
+                "status",
+                "status code",
+                "statuscode",
+                "http",
+                "code from registry",
+                "responded with",
+                "[manifests",
+            ]
+            .iter()
+            .any(|word| front.ends_with(word));
             let is_known = (200..=599).contains(&number);
             (is_known && (is_worded || is_announced)).then_some(number)
         },

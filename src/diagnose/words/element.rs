@@ -157,8 +157,10 @@ impl Element {
 
 /// One line, without what quoting adds.
 fn plain(chain: &str) -> String {
-    let one_line: String =
-        chain.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    let one_line: String = chain
+        .chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
     one_line.replace("\\u0027", "'").replace("\\\"", "\"").replace(['“', '”'], "\"")
 }
 
@@ -207,46 +209,59 @@ fn has(prose: &str, words: &[&str]) -> bool {
 
 fn wrapped(prose: &str, requests: &[String]) -> Progress {
     let last = requests.last().map_or("", String::as_str);
-    if has(prose, &[
-        "failed to extract layer",
-        "failed to register layer",
-        "error processing tar file",
-        "failed to unpack image",
-        "applying layer",
-        "committing the finished image",
-        "adding layer with blob",
-    ]) {
+    if has(
+        prose,
+        &[
+            "failed to extract layer",
+            "failed to register layer",
+            "error processing tar file",
+            "failed to unpack image",
+            "applying layer",
+            "committing the finished image",
+            "adding layer with blob",
+        ],
+    ) {
         Progress::Extract
     } else if last.contains("/manifests/") {
         Progress::Manifest
-    } else if last.contains("/blobs/") || has(prose, &[
-        "failed to copy",
-        "httpreadseeker",
-        "failed commit",
-        "failed size validation",
-        "error pulling image configuration",
-        "download failed after",
-        "parsing image configuration",
-        "writing blob",
-        "reading blob",
-        "copying blob",
-        "fetching blob",
-        "could not fetch content descriptor",
-    ]) {
+    } else if last.contains("/blobs/")
+        || has(
+            prose,
+            &[
+                "failed to copy",
+                "httpreadseeker",
+                "failed commit",
+                "failed size validation",
+                "error pulling image configuration",
+                "download failed after",
+                "parsing image configuration",
+                "writing blob",
+                "reading blob",
+                "copying blob",
+                "fetching blob",
+                "could not fetch content descriptor",
+            ],
+        )
+    {
         Progress::Blob
-    } else if has(prose, &[
-        "failed to authorize",
-        "failed to fetch oauth token",
-        "failed to fetch anonymous token",
-        "requesting bearer token",
-        "unable to retrieve auth token",
-        "error getting token",
-    ]) {
+    } else if has(
+        prose,
+        &[
+            "failed to authorize",
+            "failed to fetch oauth token",
+            "failed to fetch anonymous token",
+            "requesting bearer token",
+            "unable to retrieve auth token",
+            "error getting token",
+        ],
+    ) {
         Progress::Token
     } else if has(prose, &["[manifests ", "reading manifest", "error reading manifest"]) {
         Progress::Manifest
-    } else if has(prose, &["failed to do request", "failed to resolve", "pinging", "initializing source"])
-        || !requests.is_empty()
+    } else if has(
+        prose,
+        &["failed to do request", "failed to resolve", "pinging", "initializing source"],
+    ) || !requests.is_empty()
     {
         Progress::Reference
     } else {

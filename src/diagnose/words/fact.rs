@@ -28,7 +28,11 @@ pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
     let answer = answer::read(prose);
     let named = phrases::identity(prose).or_else(|| {
         // A server's fault can name a disk that is not the node's.
-        if answer.is_some_and(answer::is_fault_of_the_server) { None } else { phrases::named(prose) }
+        if answer.is_some_and(answer::is_fault_of_the_server) {
+            None
+        } else {
+            phrases::named(prose)
+        }
     });
     if let Some((code, confidence)) = named {
         return Fact::Said(code, confidence);

@@ -47,15 +47,33 @@ impl Hop {
     pub(super) fn is_suspicious(&self) -> bool {
         let Some(host) = self.host.as_deref().map(str::to_lowercase) else { return false };
         let doubled = host.matches(".azurecr.").count() > 1;
-        let misspelt = [".azureacr.", ".azurcr.", ".azurecr.com", ".azurercr.", ".acr.io", "dcoker.io", "qauy.io"];
+        let misspelt = [
+            ".azureacr.",
+            ".azurcr.",
+            ".azurecr.com",
+            ".azurercr.",
+            ".acr.io",
+            "dcoker.io",
+            "qauy.io",
+        ];
         doubled || misspelt.iter().any(|wrong| host.contains(wrong))
     }
 
     /// Whether everybody knows the host to exist, with a certificate that is in order.
     pub(super) fn is_well_known(&self) -> bool {
         const KNOWN: &[&str] = &[
-            "docker.io", "docker.com", "ghcr.io", "quay.io", "gcr.io", "k8s.io", "pkg.dev",
-            "mcr.microsoft.com", "amazonaws.com", "ecr.aws", "azurecr.io", "gitlab.com",
+            "docker.io",
+            "docker.com",
+            "ghcr.io",
+            "quay.io",
+            "gcr.io",
+            "k8s.io",
+            "pkg.dev",
+            "mcr.microsoft.com",
+            "amazonaws.com",
+            "ecr.aws",
+            "azurecr.io",
+            "gitlab.com",
         ];
         let Some(host) = self.host.as_deref() else { return false };
         KNOWN.iter().any(|known| {
@@ -66,26 +84,41 @@ impl Hop {
 
 /// Hosts that serve layers for registries.
 const DATA_HOSTS: &[&str] = &[
-    ".blob.core.", ".blob.storage.", ".data.azurecr.", ".cdn.mscr.io", ".data.mcr.microsoft.com",
-    "production.cloudflare.docker.com", "production.cloudfront.docker.com",
-    "docker-images-prod.", ".r2.cloudflarestorage.com", "pkg-containers.githubusercontent.com",
-    "cdn.quay.io", "cdn01.quay.io", "cdn02.quay.io", "cdn03.quay.io", "starport-layer-bucket",
-    ".cloudfront.net", "storage.googleapis.com", ".s3.", ".s3-", "s3.amazonaws.com", "quayio-production-s3",
+    ".blob.core.",
+    ".blob.storage.",
+    ".data.azurecr.",
+    ".cdn.mscr.io",
+    ".data.mcr.microsoft.com",
+    "production.cloudflare.docker.com",
+    "production.cloudfront.docker.com",
+    "docker-images-prod.",
+    ".r2.cloudflarestorage.com",
+    "pkg-containers.githubusercontent.com",
+    "cdn.quay.io",
+    "cdn01.quay.io",
+    "cdn02.quay.io",
+    "cdn03.quay.io",
+    "starport-layer-bucket",
+    ".cloudfront.net",
+    "storage.googleapis.com",
+    ".s3.",
+    ".s3-",
+    "s3.amazonaws.com",
+    "quayio-production-s3",
 ];
 
 /// The length of an address at the beginning. Runtimes put a colon behind it, with or
 /// without a blank.
 pub(super) fn length_of_url(text: &str) -> usize {
-    let ends = |character: char| {
-        character.is_whitespace() || "\"'`)}],;\\".contains(character)
-    };
+    let ends = |character: char| character.is_whitespace() || "\"'`)}],;\\".contains(character);
     let whole = &text[..text.find(ends).unwrap_or(text.len())];
     let authority = whole.find("://").map_or(0, |place| place + 3);
     let path = whole[authority..].find(['/', '?']).map_or(whole.len(), |place| authority + place);
     let query = whole[path..].find('?').map_or(whole.len(), |place| path + place);
-    let cut = whole[path..query].match_indices(':').map(|(place, _)| path + place).find(|place| {
-        !whole[..*place].ends_with("sha256") && !whole[..*place].ends_with("sha512")
-    });
+    let cut = whole[path..query]
+        .match_indices(':')
+        .map(|(place, _)| path + place)
+        .find(|place| !whole[..*place].ends_with("sha256") && !whole[..*place].ends_with("sha512"));
     whole[..cut.unwrap_or(whole.len())].trim_end_matches([':', '.', ',']).len()
 }
 
@@ -93,8 +126,20 @@ pub(super) fn length_of_url(text: &str) -> usize {
 /// read more there.
 pub(super) fn is_request(prose: &str) -> bool {
     let before = prose.trim_end_matches(['"', ' ', ':', '\'', '=']);
-    let words = ["get", "head", "post", "put", "request to", "status code", "content at",
-        "endpoint", "url", "from host", "token from", "failed to fetch"];
+    let words = [
+        "get",
+        "head",
+        "post",
+        "put",
+        "request to",
+        "status code",
+        "content at",
+        "endpoint",
+        "url",
+        "from host",
+        "token from",
+        "failed to fetch",
+    ];
     words.iter().any(|word| {
         before.strip_suffix(word).is_some_and(|front| !front.ends_with(char::is_alphanumeric))
     })
@@ -107,8 +152,15 @@ fn host_of(url: &str) -> &str {
 
 /// The image that the pull was for.
 pub(super) fn image(plain: &str) -> Option<&str> {
-    let quoted = ["pull and unpack image \"", "pull image \"", "pulling image \"", "reference \"", "image \""];
-    let after_quote = quoted.iter().find_map(|words| plain.split_once(words)).map(|(_, after)| after);
+    let quoted = [
+        "pull and unpack image \"",
+        "pull image \"",
+        "pulling image \"",
+        "reference \"",
+        "image \"",
+    ];
+    let after_quote =
+        quoted.iter().find_map(|words| plain.split_once(words)).map(|(_, after)| after);
     if let Some(after) = after_quote {
         return after.split(['"', ' ']).next().filter(|image| !image.is_empty());
     }
@@ -133,6 +185,11 @@ fn word_after<'text>(plain: &'text str, words: &str) -> Option<&'text str> {
     (!word.is_empty()).then_some(word)
 }
 
+fn is_host(text: &str) -> bool {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || ".-:".contains(character);
+    text.contains('.') && text.len() < 300 && text.chars().all(is_part)
+}
+
 /// Finds the hop that failed.
 pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progress) -> Hop {
     let last = requests.last();
@@ -144,10 +201,12 @@ pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progr
         .or_else(|| word_after(plain, "pinging docker registry "))
         .or_else(|| image(plain).map(host_of_image))
         // `HOST/REPOSITORY:TAG: failed to authorize: …`
-        .or_else(|| plain.split([' ', '/']).next().filter(|first| first.contains('.')));
+        .or_else(|| plain.split('/').next().filter(|first| is_host(first)));
     let role = if prose.contains("proxyconnect") || prose.contains("socks connect") {
         Role::Proxy
-    } else if prose.contains("169.254.169.254") || host.is_some_and(|host| host.starts_with("169.254.169.254")) {
+    } else if prose.contains("169.254.169.254")
+        || host.is_some_and(|host| host.starts_with("169.254.169.254"))
+    {
         Role::Metadata
     } else {
         last.map_or(Role::Registry, |url| role(url, wrapped))

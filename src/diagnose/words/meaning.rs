@@ -3,7 +3,7 @@
 
 use crate::api::Confidence::{self, Certain, Likely, Possible};
 
-use super::super::catalogue::Code;
+use super::super::catalogue::{Code, Stage};
 use super::Meaning;
 use super::answer::Answer;
 use super::element::{Asked, Element, Progress, Sent};
@@ -19,8 +19,25 @@ pub(super) fn of(element: &Element) -> Vec<Meaning> {
         Fact::Failed(transport) => failed(element, transport),
         Fact::Unsaid => unsaid(element),
     };
-    let meaning = |(code, confidence)| Meaning { code, confidence, host: element.hop.host.clone() };
+    let meaning = |(code, confidence)| Meaning {
+        code,
+        confidence,
+        host: element.hop.host.clone().filter(|_| is_about_a_host(code)),
+    };
     rows.into_iter().map(meaning).collect()
+}
+
+fn is_about_a_host(code: Code) -> bool {
+    match code.row().stage {
+        Stage::Network
+        | Stage::Authentication
+        | Stage::Authorization
+        | Stage::Image
+        | Stage::Registry => true,
+        Stage::Reference | Stage::Credential | Stage::Identity | Stage::Node | Stage::Verdict => {
+            false
+        }
+    }
 }
 
 type Rows = Vec<(Code, Confidence)>;
@@ -65,7 +82,9 @@ fn answered(element: &Element, answer: Answer) -> Rows {
         Answer::DigestUnknown => match element.asked {
             Asked::Tag => vec![(Code::ManifestDangling, Likely), (Code::TagNotFound, Possible)],
             Asked::Digest => vec![(Code::TagNotFound, Likely)],
-            Asked::Unsaid => vec![(Code::TagNotFound, Possible), (Code::ManifestDangling, Possible)],
+            Asked::Unsaid => {
+                vec![(Code::TagNotFound, Possible), (Code::ManifestDangling, Possible)]
+            }
         },
         Answer::ChildUnknown => match element.asked {
             Asked::Tag | Asked::Unsaid => vec![(Code::ManifestDangling, Likely)],
@@ -90,7 +109,8 @@ fn not_found(element: &Element) -> Rows {
 }
 
 fn hidden(element: &Element) -> Rows {
-    let mut rows = vec![(Code::NotFoundOrNotAuthorized, Likely), (Code::PullNotAuthorized, Possible)];
+    let mut rows =
+        vec![(Code::NotFoundOrNotAuthorized, Likely), (Code::PullNotAuthorized, Possible)];
     if element.hop.host.as_deref() == Some("docker.io") {
         rows.push((Code::RepositoryNotFound, Possible));
     }

@@ -75,7 +75,11 @@ const NAMED: &[Phrase] = &[
     (&["credentialprovider", "plugin"], Code::CredentialProviderFailed, Likely),
     (&["credential provider", "fail"], Code::CredentialProviderFailed, Likely),
     (&["getting credentials from acr"], Code::CredentialProviderFailed, Certain),
-    (&["failed to receive challenge: error reaching registry endpoint"], Code::CredentialProviderFailed, Certain),
+    (
+        &["failed to receive challenge: error reaching registry endpoint"],
+        Code::CredentialProviderFailed,
+        Certain,
+    ),
     (&["failed to get credentials from acr"], Code::CredentialProviderFailed, Certain),
     (&["getauthorizationtoken"], Code::CredentialProviderFailed, Likely),
     (&["failed to get ecr"], Code::CredentialProviderFailed, Likely),

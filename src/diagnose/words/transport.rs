@@ -130,7 +130,9 @@ fn ending(prose: &str) -> Option<Transport> {
     let last = prose.rsplit(": ").next().unwrap_or(prose).trim_matches(['"', ' ']);
     match last {
         "eof" => Some(Transport::Closed),
-        "context deadline exceeded" if prose.contains("\"\": ") || prose.contains("failed to do request") => {
+        "context deadline exceeded"
+            if prose.contains("\"\": ") || prose.contains("failed to do request") =>
+        {
             Some(Transport::Silent)
         }
         // What Go says of a proxy's refusal to make a tunnel.

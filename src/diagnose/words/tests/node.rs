@@ -1,0 +1,148 @@
+use super::*;
+
+#[test]
+fn the_kubelets_own_words() {
+    check(
+        "Container image \"reg.test/not-found/denied:1\" is not present with pull policy of Never",
+        Code::ImageNeverPulled,
+        Certain,
+    );
+    check("Error: ErrImageNeverPull", Code::ImageNeverPulled, Certain);
+    check(
+        "Back-off pulling image \"reg.test/a:1\": ErrImagePull: pull QPS exceeded",
+        Code::PullQpsExceeded,
+        Certain,
+    );
+    check(
+        "Failed to apply default image tag \"Reg.test/A:1\": couldn't parse image name \"Reg.test/A:1\": invalid reference format: repository name must be lowercase",
+        Code::InvalidImageReference,
+        Certain,
+    );
+    check(
+        "Failed to inspect image \"\": rpc error: code = Unavailable desc = connection error",
+        Code::ImageInspectFailed,
+        Likely,
+    );
+    check("Back-off pulling image \"reg.test/unauthorized/eof:403\"", Code::Inconclusive, Possible);
+    check("Error: ImagePullBackOff", Code::Inconclusive, Possible);
+    check(
+        "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.",
+        Code::PullSecretMissing,
+        Likely,
+    );
+    check("illegal base64 data at input byte 11", Code::PullSecretMalformed, Likely);
+    check(
+        "json: cannot unmarshal array into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig",
+        Code::PullSecretMalformed,
+        Certain,
+    );
+}
+
+#[test]
+fn disks_and_runtimes() {
+    check(
+        "failed to pull and unpack image \"reg.test/a:1\": failed to extract layer sha256:12: write /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/9/fs/usr/x: no space left on device: unknown",
+        Code::NodeDiskFull,
+        Certain,
+    );
+    check(
+        "writing blob: storing blob to file \"/var/tmp/storage1/1\": write /var/tmp/storage1/1: no space left on device",
+        Code::NodeDiskFull,
+        Certain,
+    );
+    check(
+        "rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused\"",
+        Code::RuntimeFailure,
+        Likely,
+    );
+    check(
+        "SignatureValidationFailed: Source image rejected: A signature was required, but no signature exists",
+        Code::SignatureRejected,
+        Certain,
+    );
+    check(
+        "open /etc/containers/policy.json: no such file or directory",
+        Code::RuntimeFailure,
+        Likely,
+    );
+    check(
+        "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+        Code::PullTimedOut,
+        Likely,
+    );
+    check(
+        "rpc error: code = Canceled desc = failed to pull and unpack image \"r.test/a:1\": context canceled",
+        Code::PullTimedOut,
+        Possible,
+    );
+}
+
+#[test]
+fn identities_and_providers() {
+    check(
+        "AADSTS7000222: The provided client secret keys for app '1' are expired.",
+        Code::ServicePrincipalSecretExpired,
+        Certain,
+    );
+    check(
+        "unauthorized: AADSTS7000215: Invalid client secret provided.",
+        Code::ServicePrincipalSecretInvalid,
+        Certain,
+    );
+    check(
+        "AADSTS700016: Application with identifier '1' was not found in the directory 'x'.",
+        Code::ServicePrincipalUnknown,
+        Certain,
+    );
+    check("AADSTS90002: Tenant 'x' not found.", Code::ServicePrincipalUnknown, Certain);
+    check(
+        "AADSTS500011: The resource principal named https://x was not found in the tenant.",
+        Code::TokenAudienceRefused,
+        Certain,
+    );
+    check(
+        "AADSTS70021: No matching federated identity record found for presented assertion.",
+        Code::FederatedCredentialMismatch,
+        Certain,
+    );
+    check(
+        "AADSTS700212: No matching federated identity record found for presented assertion audience 'api://x'.",
+        Code::FederatedCredentialMismatch,
+        Certain,
+    );
+    check(
+        "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request",
+        Code::IdentityAmbiguous,
+        Certain,
+    );
+    check(
+        "Get \"http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01\": dial tcp 169.254.169.254:80: i/o timeout",
+        Code::IdentityEndpointUnreachable,
+        Certain,
+    );
+    check(
+        "WorkloadIdentityCredential: no client ID specified. Check pod configuration or set ClientID in the options",
+        Code::WorkloadIdentityNotConfigured,
+        Certain,
+    );
+    check(
+        "auth url https://r.azurecr.io/oauth2/exchange responded with status code 403",
+        Code::TokenExchangeDenied,
+        Likely,
+    );
+    check(
+        "Failed getting credential from external registry credential provider: error execing credential provider plugin acr-credential-provider for image r.azurecr.io/a: exit status 1",
+        Code::CredentialProviderFailed,
+        Certain,
+    );
+    check(
+        "error getting credentials - err: exec: \"docker-credential-desktop\": executable file not found in $PATH, out: ``",
+        Code::CredentialHelperFailed,
+        Certain,
+    );
+    check(
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+        Code::DockerUnavailable,
+        Certain,
+    );
+}

@@ -1,0 +1,120 @@
+use super::*;
+
+fn chain(cause: &str) -> String {
+    format!(
+        "rpc error: code = Unknown desc = failed to pull and unpack image \"r.test/a:1\": {cause}"
+    )
+}
+
+const REFUSED: &str = "failed to resolve reference \"r.test/a:1\": failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized";
+const ANONYMOUS: &str = "failed to resolve reference \"r.test/a:1\": failed to authorize: failed to fetch anonymous token: unexpected status: 401 Unauthorized";
+
+#[test]
+fn of_a_list_the_furthest_counts() {
+    let list = |causes: &[&str]| {
+        let chains: Vec<_> = causes.iter().map(|cause| chain(cause)).collect();
+        format!("Failed to pull image \"r.test/a:1\": [{}]", chains.join(", "))
+    };
+    check(&list(&[REFUSED, ANONYMOUS]), Code::CredentialRejected, Likely);
+    check(
+        &list(&["no match for platform in manifest: not found", ANONYMOUS]),
+        Code::PlatformMismatch,
+        Certain,
+    );
+    check(
+        &list(&[REFUSED, "no match for platform in manifest: not found"]),
+        Code::PlatformMismatch,
+        Certain,
+    );
+    check(
+        &list(&[
+            REFUSED,
+            "failed to resolve reference \"r.test/a:1\": r.test/a:1: not found",
+            ANONYMOUS,
+        ]),
+        Code::TagNotFound,
+        Likely,
+    );
+    check(
+        &list(&[
+            "failed to copy: httpReadSeeker: failed open: failed to do request: Get \"https://x.blob.core.windows.net/y\": dial tcp 1.2.3.4:443: i/o timeout",
+            ANONYMOUS,
+        ]),
+        Code::DataEndpointUnreachable,
+        Certain,
+    );
+    check(
+        &list(&[REFUSED, "failed to extract layer sha256:12: write /x: no space left on device"]),
+        Code::NodeDiskFull,
+        Certain,
+    );
+}
+
+#[test]
+fn a_list_that_is_cut_is_not_certain() {
+    let cut = format!(
+        "[{}, rpc err",
+        chain(
+            "failed to do request: Head \"https://r.test/v2/a/manifests/1\": dial tcp 1.2.3.4:443: connect: connection refused"
+        )
+    );
+    check(&cut, Code::ConnectionRefused, Likely);
+}
+
+#[test]
+fn mirrors_stand_before_the_registry() {
+    check(
+        "(Mirrors also failed: [10.0.0.9:5000/a:1: pinging container registry 10.0.0.9:5000: Get \"https://10.0.0.9:5000/v2/\": dial tcp 10.0.0.9:5000: connect: connection refused]): r.test/a:1: reading manifest 1 in r.test/a: manifest unknown",
+        Code::TagNotFound,
+        Likely,
+    );
+}
+
+#[test]
+fn names_are_not_words() {
+    for image in
+        ["r.test/no/eof:503", "r.test/unauthorized/denied:toomanyrequests", "r.test/x509/imds:429"]
+    {
+        check(
+            &resolving(
+                image,
+                &format!(
+                    "failed to do request: Head \"https://r.test/v2/unauthorized/manifest-unknown/manifests/429\": dial tcp 1.2.3.4:443: connect: connection refused"
+                ),
+            ),
+            Code::ConnectionRefused,
+            Certain,
+        );
+    }
+}
+
+#[test]
+fn any_text_has_an_answer() {
+    for text in [
+        "",
+        " ",
+        "[",
+        "[]",
+        "[,",
+        "\"",
+        "\"\"",
+        ": ",
+        "https://",
+        "http://[",
+        "😀\u{0}\u{1b}[31m",
+        "lookup ",
+        "aadsts",
+        "AADSTS",
+        "AADSTS99999999999999999999 x",
+        "[rpc error:",
+        "[rpc error:]",
+        "manifest for ",
+        "400",
+        "İ\"https://x?ns=y",
+    ] {
+        check(text, Code::Inconclusive, read(text)[0].confidence);
+        assert_ne!(read(text)[0].confidence, Certain, "{text}");
+    }
+    assert_eq!(read(&"[rpc error: ".repeat(200_000)).len(), 1);
+    assert!(!read(&"\"https://x ".repeat(200_000)).is_empty());
+}
