@@ -18,7 +18,7 @@ const LINE: usize = 1024 * 1024;
 /// What to explain.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// A code such as TagNotFound, the message of a failed pull, or - for a message on each
+    /// The code of a finding, the message of a failed pull, or - for a message on each
     /// line of standard input, answered by a line of JSON each.
     #[arg(required = true, value_name = "CODE|MESSAGE|-")]
     what: Vec<OsString>,

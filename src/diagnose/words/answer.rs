@@ -95,6 +95,7 @@ const PHRASES: &[(&[&str], Answer)] = &[
     (&["acr/firewall"], Answer::Firewall),
     (&["public network access is"], Answer::Firewall),
     (&["public network access disabled"], Answer::Firewall),
+    (&["proxy authentication required"], Answer::ProxyLogin),
     (&["toomanyrequests"], Answer::Limited),
     (&["too many requests"], Answer::Limited),
     (&["pull rate limit"], Answer::Limited),
@@ -125,7 +126,12 @@ const PHRASES: &[(&[&str], Answer)] = &[
     (&["unauthenticated request"], Answer::Hidden),
     (&["does not have permission"], Answer::Hidden),
     (&["denied: denied"], Answer::Hidden),
+    (&["needed permissions"], Answer::Hidden),
     (&["access forbidden"], Answer::Forbidden),
+    (&["connectivity_forbidden_error"], Answer::Forbidden),
+    (&["configured firewall rules"], Answer::Forbidden),
+    (&["error parsing http 404 response body"], Answer::WebPage),
+    (&["missing or empty content-type"], Answer::WebPage),
     (&["manifest tagged by"], Answer::TagUnknown),
     (&["content at", "not found"], Answer::ChildUnknown),
     (&["could not fetch content descriptor", "manifest", "not found"], Answer::ChildUnknown),
@@ -157,14 +163,14 @@ pub(super) fn read(prose: &str) -> Option<Answer> {
         (_, Some(429)) => Some(Answer::Limited),
         (_, Some(500..)) => Some(Answer::Fault),
         (Some(_), _) => worded,
-        (None, Some(404 | 200))
-            if prose.contains("invalid character '<'") || prose.contains("<html") =>
-        {
-            Some(Answer::WebPage)
-        }
+        (None, None | Some(200 | 404)) if is_page(prose) => Some(Answer::WebPage),
         (None, Some(status)) => Some(of_status(status)),
         (None, None) => bare(prose),
     }
+}
+
+fn is_page(prose: &str) -> bool {
+    ["invalid character '<'", "<html", "<!doctype html"].iter().any(|word| prose.contains(word))
 }
 
 fn of_status(status: u16) -> Answer {
@@ -242,6 +248,7 @@ fn status(prose: &str) -> Option<u16> {
             let front = prose[..place].trim_end_matches([' ', ':', '=', '\'', '"', '(']);
             let is_announced = [
                 "status",
+                "response code",
                 "status code",
                 "statuscode",
                 "http",

@@ -197,7 +197,7 @@ fn quoted_name(text: &str) -> Option<usize> {
     }
     let end = inside.find(|character: char| character == '"' || character.is_whitespace())?;
     let name = &inside[..end];
-    let is_name = inside[end..].starts_with('"') && name.contains(['/', ':', '.', '-']);
+    let is_name = inside[end..].starts_with('"') && name.contains(['/', ':', '.']);
     // A media type says what was served.
     let is_kind = ["application/", "text/"].iter().any(|kind| name.starts_with(kind));
     (is_name && !is_kind).then_some(end + 2)
@@ -270,7 +270,7 @@ fn wrapped(prose: &str, requests: &[String]) -> Progress {
 }
 
 fn sent(prose: &str) -> Sent {
-    if has(prose, &["failed to fetch oauth token", "failed to fetch oauth access token"]) {
+    if has(prose, &["failed to fetch oauth token", "login attempt"]) {
         Sent::Credential
     } else if has(prose, &["failed to fetch anonymous token", "no basic auth credentials"]) {
         Sent::Nothing

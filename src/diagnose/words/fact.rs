@@ -26,14 +26,13 @@ pub(super) enum Fact {
 /// before a failure on the way to it.
 pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
     let answer = answer::read(prose);
-    let named = phrases::identity(prose).or_else(|| {
+    let named = match answer {
+        // An identity is refused by a firewall as anybody is.
+        Some(Answer::Firewall) => None,
         // A server's fault can name a disk that is not the node's.
-        if answer.is_some_and(answer::is_fault_of_the_server) {
-            None
-        } else {
-            phrases::named(prose)
-        }
-    });
+        Some(answer) if answer::is_fault_of_the_server(answer) => phrases::identity(prose),
+        Some(_) | None => phrases::identity(prose).or_else(|| phrases::named(prose)),
+    };
     if let Some((code, confidence)) = named {
         return Fact::Said(code, confidence);
     }
@@ -49,7 +48,8 @@ pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
             }
         }
         (None, Some(failure)) => Fact::Failed(failure),
-        (None, None) => Fact::Unsaid,
+        (None, None) => phrases::around(prose)
+            .map_or(Fact::Unsaid, |(code, confidence)| Fact::Said(code, confidence)),
     }
 }
 
@@ -58,9 +58,8 @@ impl Fact {
     pub(super) fn progress(self, wrapped: Progress) -> Progress {
         match self {
             Self::Said(code, _) => match code.row().stage {
-                Stage::Image => wrapped.max(Progress::Manifest),
+                Stage::Image | Stage::Authorization => wrapped.max(Progress::Manifest),
                 Stage::Authentication | Stage::Identity => wrapped.max(Progress::Token),
-                Stage::Authorization => wrapped.max(Progress::Manifest),
                 Stage::Reference
                 | Stage::Credential
                 | Stage::Network

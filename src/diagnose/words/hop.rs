@@ -59,28 +59,36 @@ impl Hop {
         doubled || misspelt.iter().any(|wrong| host.contains(wrong))
     }
 
-    /// Whether everybody knows the host to exist, with a certificate that is in order.
+    /// Whether everybody knows the host to exist.
     pub(super) fn is_well_known(&self) -> bool {
-        const KNOWN: &[&str] = &[
+        self.is_below(&[
             "docker.io",
             "docker.com",
             "ghcr.io",
             "quay.io",
             "gcr.io",
             "k8s.io",
-            "pkg.dev",
             "mcr.microsoft.com",
-            "amazonaws.com",
             "ecr.aws",
-            "azurecr.io",
-            "gitlab.com",
-        ];
+        ])
+    }
+
+    /// Whether everybody knows its certificate to be in order.
+    pub(super) fn is_trusted(&self) -> bool {
+        let clouds = ["amazonaws.com", "azurecr.io", "pkg.dev", "gitlab.com", "windows.net"];
+        self.is_well_known() || self.is_below(&clouds)
+    }
+
+    fn is_below(&self, domains: &[&str]) -> bool {
         let Some(host) = self.host.as_deref() else { return false };
-        KNOWN.iter().any(|known| {
-            host.strip_suffix(known).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+        domains.iter().any(|domain| {
+            host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
         })
     }
 }
+
+/// What stands in the address of a token service.
+const TOKEN_PATHS: &[&str] = &["/token", "/oauth2", "/jwt/auth", "/v2/auth", "scope=repository"];
 
 /// Hosts that serve layers for registries.
 const DATA_HOSTS: &[&str] = &[
@@ -211,11 +219,15 @@ pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progr
     } else {
         last.map_or(Role::Registry, |url| role(url, wrapped))
     };
-    let role = match role {
-        Role::Registry if wrapped == Progress::Token => Role::TokenService,
+    let role = if role != Role::Registry {
+        role
+    } else if wrapped == Progress::Token {
+        Role::TokenService
+    } else if wrapped == Progress::Blob && last.is_none() {
         // The content is served elsewhere, and the text leaves the address out.
-        Role::Registry if wrapped == Progress::Blob && last.is_none() => Role::Data,
-        other => other,
+        Role::Data
+    } else {
+        role
     };
     Hop { role, host: host.map(str::to_owned), is_named: last.is_some() }
 }
@@ -223,22 +235,17 @@ pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progr
 fn role(url: &str, wrapped: Progress) -> Role {
     let host = host_of(url);
     let path = &url[url.find(host).unwrap_or(0) + host.len()..];
-    let namespace = path.split_once("ns=").map(|(_, namespace)| namespace);
-    let is_hub = host == "registry-1.docker.io";
-    if namespace.is_some() && !is_hub {
+    let is_content = path.contains("/manifests/") || path.contains("/blobs/sha");
+    let is_any = |parts: &[&str]| parts.iter().any(|part| path.contains(part));
+    let is_elsewhere = wrapped == Progress::Blob && !path.starts_with("/v2/");
+    // The runtime tells a mirror for which registry it is asked.
+    if is_any(&["?ns=", "&ns="]) && host != "registry-1.docker.io" {
         Role::Mirror
     } else if path.contains("/oauth2/exchange") {
         Role::Exchange
-    } else if ["/token", "/oauth2", "/jwt/auth", "/service/token", "/v2/auth", "scope=repository"]
-        .iter()
-        .any(|part| path.contains(part))
-        && !path.contains("/manifests/")
-        && !path.contains("/blobs/sha")
-    {
+    } else if !is_content && is_any(TOKEN_PATHS) {
         Role::TokenService
-    } else if DATA_HOSTS.iter().any(|data| host.contains(data)) {
-        Role::Data
-    } else if wrapped == Progress::Blob && !path.starts_with("/v2/") {
+    } else if is_elsewhere || DATA_HOSTS.iter().any(|data| host.contains(data)) {
         Role::Data
     } else {
         Role::Registry

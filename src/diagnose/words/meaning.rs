@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::element::{Asked, Element, Progress, Sent};
 use super::fact::Fact;
 use super::hop::Role;
-use super::transport::Transport;
+use super::transport::{Kind, Transport};
 
 /// What one chain means, the likeliest first.
 pub(super) fn of(element: &Element) -> Vec<Meaning> {
@@ -44,17 +44,14 @@ type Rows = Vec<(Code, Confidence)>;
 
 fn said(element: &Element, code: Code, confidence: Confidence) -> Rows {
     let mut rows = vec![(code, confidence)];
-    match code {
-        Code::UsernameUnknown => rows.push((Code::ServicePrincipalUnknown, Possible)),
-        Code::ServicePrincipalSecretInvalid if confidence != Certain => {
-            rows.push((Code::ServicePrincipalSecretExpired, Possible));
-        }
-        Code::ContentCorrupted => rows.push((Code::RuntimeFailure, Possible)),
-        Code::RuntimeFailure if element.wrapped == Progress::Extract => {
-            rows.push((Code::NodeDiskFull, Possible));
-        }
-        #[expect(clippy::wildcard_enum_match_arm, reason = "most codes have no companion")]
-        _ => {}
+    if code == Code::UsernameUnknown {
+        rows.push((Code::ServicePrincipalUnknown, Possible));
+    } else if code == Code::ServicePrincipalSecretInvalid && confidence != Certain {
+        rows.push((Code::ServicePrincipalSecretExpired, Possible));
+    } else if code == Code::ContentCorrupted {
+        rows.push((Code::RuntimeFailure, Possible));
+    } else if code == Code::RuntimeFailure && element.wrapped == Progress::Extract {
+        rows.push((Code::NodeDiskFull, Possible));
     }
     rows
 }
@@ -158,67 +155,30 @@ fn unauthorized(element: &Element) -> Rows {
 /// certificate, which keeps its code everywhere.
 fn failed(element: &Element, transport: Transport) -> Rows {
     let own = own(element, transport);
-    if is_certificate(transport) {
-        return own;
-    }
-    let (_, confidence) = own.first().copied().unwrap_or((Code::Inconclusive, Possible));
-    let of_hop = |code, confidence| {
-        let mut rows = vec![(code, confidence)];
-        rows.extend(own.iter().map(|(code, _)| (*code, Possible)));
-        rows
-    };
-    match element.hop.role {
-        Role::Registry => own,
-        Role::Proxy => match transport {
-            Transport::ProxyLogin => own,
-            Transport::NoSuchName
-            | Transport::LookupFailed
-            | Transport::NotConnected
-            | Transport::NoRoute
-            | Transport::Silent
-            | Transport::Refused
-            | Transport::Reset
-            | Transport::Closed
-            | Transport::Untrusted
-            | Transport::OutOfTime
-            | Transport::OtherName
-            | Transport::Certificate
-            | Transport::Handshake
-            | Transport::PlainHttp
-            | Transport::TlsForHttp
-            | Transport::Malformed
-            | Transport::ProxyRefused
-            | Transport::ProxyFault => vec![(Code::ProxyUnreachable, Certain)],
-        },
-        Role::Metadata => of_hop(Code::IdentityEndpointUnreachable, Certain),
-        Role::TokenService | Role::Exchange => {
-            // Where no address names the service, it may be the registry itself.
-            let confidence = if element.hop.is_named { confidence } else { Likely };
-            match transport {
-                Transport::ProxyLogin | Transport::ProxyRefused | Transport::ProxyFault => own,
-                _other => of_hop(Code::TokenServiceUnreachable, confidence),
-            }
+    let (code, confidence) = match (element.hop.role, transport.kind()) {
+        // A mirror of plain HTTP that lacks the image is asked again by HTTPS; and what a proxy
+        // answers keeps its meaning.
+        (_, Kind::Certificate)
+        | (Role::Registry, _)
+        | (Role::Mirror, Kind::PlainHttp)
+        | (Role::TokenService | Role::Exchange | Role::Data, Kind::OfProxy) => return own,
+        (Role::Proxy, _) => return vec![(Code::ProxyUnreachable, Certain)],
+        (Role::Metadata, _) => (Code::IdentityEndpointUnreachable, Certain),
+        (Role::Mirror, _) => (Code::MirrorUnreachable, Likely),
+        (role, Kind::PlainHttp | Kind::Other) => {
+            let code = if role == Role::Data {
+                Code::DataEndpointUnreachable
+            } else {
+                Code::TokenServiceUnreachable
+            };
+            // Where no address names the host, it may be the registry itself.
+            let own = own.first().map_or(Possible, |(_, confidence)| *confidence);
+            (code, if element.hop.is_named { own } else { Likely })
         }
-        Role::Data => match transport {
-            Transport::ProxyLogin | Transport::ProxyRefused | Transport::ProxyFault => own,
-            _other => {
-                let confidence = if element.hop.is_named { confidence } else { Likely };
-                of_hop(Code::DataEndpointUnreachable, confidence)
-            }
-        },
-        Role::Mirror => match transport {
-            // A mirror of plain HTTP that lacks the image is asked again by HTTPS.
-            Transport::PlainHttp => own,
-            _other => of_hop(Code::MirrorUnreachable, Likely),
-        },
-    }
-}
-
-fn is_certificate(transport: Transport) -> bool {
-    matches!(
-        transport,
-        Transport::Untrusted | Transport::OutOfTime | Transport::OtherName | Transport::Certificate
-    )
+    };
+    let mut rows = vec![(code, confidence)];
+    rows.extend(own.into_iter().map(|(code, _)| (code, Possible)));
+    rows
 }
 
 /// The code of a failure at the registry itself.
@@ -236,23 +196,22 @@ fn own(element: &Element, transport: Transport) -> Rows {
         Transport::Refused => vec![(Code::ConnectionRefused, Certain)],
         Transport::Reset => vec![(Code::ConnectionReset, Certain)],
         Transport::Closed => vec![(Code::ConnectionReset, Likely)],
-        Transport::Untrusted if hop.is_well_known() => {
+        Transport::Untrusted if hop.is_trusted() => {
             vec![(Code::TlsCertificateUntrusted, Likely), (Code::NodeTrustStoreOutdated, Possible)]
         }
         Transport::Untrusted => vec![(Code::TlsCertificateUntrusted, Certain)],
         // The text cannot show whose clock is right.
-        Transport::OutOfTime if hop.is_well_known() => {
+        Transport::OutOfTime if hop.is_trusted() => {
             vec![(Code::TlsCertificateExpired, Likely), (Code::NodeTrustStoreOutdated, Possible)]
         }
         Transport::OutOfTime => vec![(Code::TlsCertificateExpired, Likely)],
         Transport::OtherName => vec![(Code::TlsNameMismatch, Certain)],
-        Transport::Certificate => vec![(Code::TlsCertificateUntrusted, Possible)],
+        Transport::Certificate => vec![(Code::TlsCertificateUntrusted, Likely)],
         Transport::Handshake => vec![(Code::TlsHandshakeFailed, Likely)],
         // It can also be a mirror of plain HTTP that lacks the image.
         Transport::PlainHttp if hop.host.is_none() => vec![(Code::SchemeMismatch, Possible)],
         Transport::PlainHttp | Transport::TlsForHttp => vec![(Code::SchemeMismatch, Likely)],
         Transport::Malformed => vec![(Code::NotARegistry, Likely)],
-        Transport::ProxyLogin => vec![(Code::ProxyAuthenticationRequired, Certain)],
         Transport::ProxyRefused => {
             vec![(Code::AccessForbidden, Likely), (Code::ProxyUnreachable, Possible)]
         }

@@ -29,6 +29,7 @@ const IDENTITY: &[Phrase] = &[
     (&["invalid clientid or client secret"], Code::ServicePrincipalSecretInvalid, Likely),
     (&["retrieving permissions failed"], Code::TokenExchangeDenied, Likely),
     (&["arm aad token disallowed"], Code::TokenExchangeDenied, Likely),
+    (&["connectivity_refresh_token_error"], Code::TokenExchangeDenied, Likely),
     (&["rejected token exchange", "status"], Code::TokenExchangeDenied, Likely),
 ];
 
@@ -46,20 +47,8 @@ const ENTRA: &[(&[u32], Code, Confidence)] = &[
     (&[53_003, 65_001], Code::TokenExchangeDenied, Likely),
 ];
 
-const NAMED: &[Phrase] = &[
-    // The kubelet's own.
-    (&["pull qps exceeded"], Code::PullQpsExceeded, Certain),
-    (&["is not present with pull policy of never"], Code::ImageNeverPulled, Certain),
-    (&["errimageneverpull"], Code::ImageNeverPulled, Certain),
-    (&["invalid reference format"], Code::InvalidImageReference, Certain),
-    (&["couldn't parse image"], Code::InvalidImageReference, Certain),
-    (&["could not parse image"], Code::InvalidImageReference, Certain),
-    (&["could not parse reference"], Code::InvalidImageReference, Certain),
-    (&["invalidimagename"], Code::InvalidImageReference, Certain),
-    (&["failed to apply default image tag"], Code::InvalidImageReference, Certain),
-    (&["repository name must be lowercase"], Code::InvalidImageReference, Certain),
-    (&["repository name must be canonical"], Code::InvalidImageReference, Likely),
-    // Pull secrets and credential providers.
+/// Pull secrets, credential providers, helpers and engines.
+const LOGIN: &[Phrase] = &[
     (&["unable to retrieve", "pull secret", "forbidden"], Code::PullSecretUnreadable, Likely),
     (&["unable to retrieve", "pull secret", "timed out"], Code::PullSecretUnreadable, Possible),
     (&["unable to retrieve", "pull secret", "not found"], Code::PullSecretMissing, Certain),
@@ -86,11 +75,42 @@ const NAMED: &[Phrase] = &[
     (&["getting credentials - err", "docker-credential-"], Code::CredentialHelperFailed, Certain),
     (&["error getting credentials - err"], Code::CredentialHelperFailed, Likely),
     (&["docker-credential-", "executable file not found"], Code::CredentialHelperFailed, Certain),
+    (&["error storing credentials"], Code::CredentialHelperFailed, Likely),
+    (&["error saving credentials"], Code::CredentialHelperFailed, Likely),
+    (&["pipe/docker"], Code::DockerUnavailable, Likely),
+    (&["docker daemon socket"], Code::DockerUnavailable, Certain),
+    (&["docker: command not found"], Code::DockerUnavailable, Likely),
+    (&["docker_command_error"], Code::DockerUnavailable, Likely),
+    (&["docker_daemon_error"], Code::DockerUnavailable, Likely),
     (&["cannot connect to the docker daemon"], Code::DockerUnavailable, Certain),
     (&["cannot connect to podman"], Code::DockerUnavailable, Certain),
     (&["docker daemon is not running"], Code::DockerUnavailable, Likely),
     (&["docker.sock: connect: permission denied"], Code::DockerUnavailable, Certain),
     (&["docker.sock: connect: no such file"], Code::DockerUnavailable, Certain),
+];
+
+const NAMED: &[Phrase] = &[
+    // The kubelet's own.
+    (&["pull qps exceeded"], Code::PullQpsExceeded, Certain),
+    (&["is not present with pull policy of never"], Code::ImageNeverPulled, Certain),
+    (&["errimageneverpull"], Code::ImageNeverPulled, Certain),
+    (&["invalid reference format"], Code::InvalidImageReference, Certain),
+    (&["couldn't parse image"], Code::InvalidImageReference, Certain),
+    (&["could not parse image"], Code::InvalidImageReference, Certain),
+    (&["could not parse reference"], Code::InvalidImageReference, Certain),
+    (&["invalidimagename"], Code::InvalidImageReference, Certain),
+    (&["failed to apply default image tag"], Code::InvalidImageReference, Certain),
+    (&["repository name must be lowercase"], Code::InvalidImageReference, Certain),
+    (&["repository name must be canonical"], Code::InvalidImageReference, Likely),
+    (&["error parsing reference"], Code::InvalidImageReference, Certain),
+    (&["is not a valid repository/tag"], Code::InvalidImageReference, Certain),
+    (&["invalid checksum digest"], Code::InvalidImageReference, Certain),
+    (&["repository can only contain the characters"], Code::InvalidImageReference, Certain),
+    (&["failed to inspect image"], Code::ImageInspectFailed, Likely),
+    (&["imageinspecterror"], Code::ImageInspectFailed, Likely),
+    // A bare name, for which no registry is known.
+    (&["short-name", "did not resolve"], Code::RegistryNameSuspicious, Likely),
+    (&["short name mode is enforcing"], Code::RegistryNameSuspicious, Likely),
     // Signatures and the runtime.
     (&["policy.json", "no such file"], Code::RuntimeFailure, Likely),
     (&["policy.json", "invalid"], Code::RuntimeFailure, Likely),
@@ -99,6 +119,14 @@ const NAMED: &[Phrase] = &[
     (&["signature validation failed"], Code::SignatureRejected, Likely),
     (&["signaturevalidationfailed"], Code::SignatureRejected, Likely),
     (&["is rejected by policy"], Code::SignatureRejected, Likely),
+    (&["remote trust data"], Code::SignatureRejected, Likely),
+    (&["signature verification failed"], Code::SignatureRejected, Likely),
+    (&["unrecognized signature format"], Code::SignatureRejected, Likely),
+    (&["get registry endpoints"], Code::RuntimeFailure, Likely),
+    (&["tlsconfig for registry"], Code::RuntimeFailure, Likely),
+    (&["failed to load cert file"], Code::RuntimeFailure, Likely),
+    (&["failed to load x509 key pair"], Code::RuntimeFailure, Likely),
+    (&["hosts.toml"], Code::RuntimeFailure, Likely),
     (&["no matching signatures"], Code::SignatureRejected, Likely),
     (&["no space left on device"], Code::NodeDiskFull, Certain),
     (&["not enough space on the disk"], Code::NodeDiskFull, Certain),
@@ -157,16 +185,33 @@ const NAMED: &[Phrase] = &[
     (&["invalid tar header"], Code::ContentCorrupted, Likely),
     (&["gzip: invalid"], Code::ContentCorrupted, Likely),
     (&["archive/tar:"], Code::ContentCorrupted, Likely),
-    // What is said around a cause that is missing.
-    (&["failed to inspect image"], Code::ImageInspectFailed, Likely),
-    (&["imageinspecterror"], Code::ImageInspectFailed, Likely),
-    (&["failed to extract layer"], Code::RuntimeFailure, Possible),
-    (&["failed to register layer"], Code::RuntimeFailure, Possible),
 ];
 
-/// What identities and their token services say.
+/// What counts where nothing else is said.
+const AROUND: &[Phrase] = &[
+    (&["failed to extract layer"], Code::RuntimeFailure, Likely),
+    (&["failed to register layer"], Code::RuntimeFailure, Likely),
+    (&["error processing tar file"], Code::RuntimeFailure, Likely),
+    (&["committing the finished image"], Code::RuntimeFailure, Likely),
+    (&["layer not known"], Code::RuntimeFailure, Likely),
+    (&["because of no progress"], Code::PullTimedOut, Likely),
+    (&["deadlineexceeded"], Code::PullTimedOut, Likely),
+    (&["context deadline exceeded"], Code::PullTimedOut, Likely),
+    (&["context canceled"], Code::PullTimedOut, Possible),
+    (&["code = canceled"], Code::PullTimedOut, Possible),
+    (&["connectivity_dns_error"], Code::DnsNameNotFound, Likely),
+    (&["could not connect to the registry login server"], Code::ConnectionTimeout, Possible),
+    (&["registry is unavailable"], Code::RegistryUnavailable, Likely),
+];
+
+/// What identities, their token services and the sources of credentials say.
 pub(super) fn identity(prose: &str) -> Option<(Code, Confidence)> {
-    entra(prose).or_else(|| find(IDENTITY, prose))
+    entra(prose).or_else(|| find(IDENTITY, prose)).or_else(|| find(LOGIN, prose))
+}
+
+/// What is said around a cause that is missing.
+pub(super) fn around(prose: &str) -> Option<(Code, Confidence)> {
+    find(AROUND, prose)
 }
 
 /// What else names its cause.

@@ -35,17 +35,51 @@ pub(super) enum Transport {
     TlsForHttp,
     /// No HTTP.
     Malformed,
-    /// The proxy wants a login.
-    ProxyLogin,
     /// A proxy refused to connect.
     ProxyRefused,
     /// A proxy could not connect.
     ProxyFault,
 }
 
+/// What kind of failure it is, as far as that matters away from the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A certificate was refused.
+    Certificate,
+    /// A proxy answered for the host.
+    OfProxy,
+    /// HTTP where TLS was spoken.
+    PlainHttp,
+    /// Any other.
+    Other,
+}
+
+impl Transport {
+    /// What kind it is.
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::Untrusted | Self::OutOfTime | Self::OtherName | Self::Certificate => {
+                Kind::Certificate
+            }
+            Self::ProxyRefused | Self::ProxyFault => Kind::OfProxy,
+            Self::PlainHttp => Kind::PlainHttp,
+            Self::NoSuchName
+            | Self::LookupFailed
+            | Self::NotConnected
+            | Self::NoRoute
+            | Self::Silent
+            | Self::Refused
+            | Self::Reset
+            | Self::Closed
+            | Self::Handshake
+            | Self::TlsForHttp
+            | Self::Malformed => Kind::Other,
+        }
+    }
+}
+
 /// Words, all of which are there, and what they mean; the more exact first.
 const PHRASES: &[(&[&str], Transport)] = &[
-    (&["proxy authentication required"], Transport::ProxyLogin),
     (&["x509:", "unknown authority"], Transport::Untrusted),
     (&["x509:", "not trusted"], Transport::Untrusted),
     (&["x509:", "has expired or is not yet valid"], Transport::OutOfTime),
@@ -67,6 +101,7 @@ const PHRASES: &[(&[&str], Transport)] = &[
     (&["malformed http", "\\x15\\x03"], Transport::TlsForHttp),
     (&["malformed http"], Transport::Malformed),
     (&["first record does not look like a tls handshake"], Transport::PlainHttp),
+    (&["tls: oversized record"], Transport::PlainHttp),
     (&["tls handshake timeout"], Transport::Silent),
     (&["no such host"], Transport::NoSuchName),
     (&["nxdomain"], Transport::NoSuchName),

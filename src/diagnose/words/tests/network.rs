@@ -167,7 +167,7 @@ fn certificates() {
             "httpReadSeeker: failed open: failed to do request: Get \"https://acct.blob.core.windows.net/x?sig=REDACTED\": x509: certificate signed by unknown authority",
         ),
         Code::TlsCertificateUntrusted,
-        Certain,
+        Likely,
     );
 }
 

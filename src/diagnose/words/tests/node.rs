@@ -146,3 +146,46 @@ fn identities_and_providers() {
         Certain,
     );
 }
+
+#[test]
+fn clients_on_a_workstation() {
+    check(
+        "An error occurred: CONNECTIVITY_REFRESH_TOKEN_ERROR Access to registry 'r.azurecr.io' was denied. Response code: 401. Please try running 'az login' again to refresh permissions.",
+        Code::TokenExchangeDenied,
+        Likely,
+    );
+    check(
+        "DOCKER_COMMAND_ERROR Please verify if Docker client is installed and running.",
+        Code::DockerUnavailable,
+        Likely,
+    );
+    check(
+        "Error response from daemon: login attempt to https://reg.test/v2/ failed with status: 401 Unauthorized",
+        Code::CredentialRejected,
+        Likely,
+    );
+    check(
+        "Error saving credentials: error storing credentials - err: exit status 1, out: `The stub received bad data.`",
+        Code::CredentialHelperFailed,
+        Likely,
+    );
+    check(
+        "error during connect: this error may indicate that the docker daemon is not running: Get http://%2F%2F.%2Fpipe%2Fdocker_engine/v1.24/version: open //./pipe/docker_engine: The system cannot find the file specified.",
+        Code::DockerUnavailable,
+        Likely,
+    );
+}
+
+#[test]
+fn a_throttled_provider_is_no_limit_of_the_registry() {
+    check(
+        "Failed getting credential from external registry credential provider: error execing credential provider plugin ecr-credential-provider: exit status 1: ThrottlingException: Rate exceeded",
+        Code::CredentialProviderFailed,
+        Certain,
+    );
+    check(
+        "ACR r.azurecr.io rejected token exchange: endpoint returned error status: 403. body: client with IP '20.1.2.3' is not allowed access",
+        Code::NetworkRuleDenied,
+        Certain,
+    );
+}

@@ -78,9 +78,7 @@ fn names_are_not_words() {
         check(
             &resolving(
                 image,
-                &format!(
-                    "failed to do request: Head \"https://r.test/v2/unauthorized/manifest-unknown/manifests/429\": dial tcp 1.2.3.4:443: connect: connection refused"
-                ),
+                "failed to do request: Head \"https://r.test/v2/unauthorized/manifest-unknown/manifests/429\": dial tcp 1.2.3.4:443: connect: connection refused",
             ),
             Code::ConnectionRefused,
             Certain,
