@@ -52,6 +52,7 @@ fn first(message: &str) -> (&'static str, Confidence) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what is wrong is read in the output of a failed test")]
 fn real_messages_are_read_rightly_and_none_misleads() {
     let rows = rows();
     let (mut total, mut right, mut harmful, mut decidable, mut decided) = (0, 0, 0, 0, 0);

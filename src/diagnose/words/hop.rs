@@ -219,8 +219,12 @@ pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progr
     } else {
         last.map_or(Role::Registry, |url| role(url, wrapped))
     };
+    let is_local = |host: &str| host.starts_with("localhost:") || host.starts_with("127.");
+    let is_of_the_image = |host| image(plain).is_none_or(|image| host_of_image(image) == host);
     let role = if role != Role::Registry {
         role
+    } else if host.is_some_and(|host| is_local(host) && !is_of_the_image(host)) {
+        Role::Mirror
     } else if wrapped == Progress::Token {
         Role::TokenService
     } else if wrapped == Progress::Blob && last.is_none() {

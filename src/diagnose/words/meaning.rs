@@ -189,6 +189,10 @@ fn own(element: &Element, transport: Transport) -> Rows {
         Transport::NoSuchName if hop.is_suspicious() => {
             vec![(Code::DnsNameNotFound, Certain), (Code::RegistryNameSuspicious, Likely)]
         }
+        // The name may be missing in a private zone alone.
+        Transport::NoSuchName if hop.is_azure() => {
+            vec![(Code::DnsNameNotFound, Likely), (Code::PrivateLinkMisrouted, Possible)]
+        }
         Transport::NoSuchName => vec![(Code::DnsNameNotFound, unless_known)],
         Transport::LookupFailed => vec![(Code::DnsFailure, Certain)],
         Transport::NotConnected => vec![(Code::ConnectionTimeout, Certain)],

@@ -183,6 +183,8 @@ const NAMED: &[Phrase] = &[
     (&["register layer", "unexpected eof"], Code::ContentCorrupted, Likely),
     (&["tar file", "unexpected eof"], Code::ContentCorrupted, Likely),
     (&["invalid tar header"], Code::ContentCorrupted, Likely),
+    (&["invalid deflate data"], Code::ContentCorrupted, Likely),
+    (&["flate: corrupt input"], Code::ContentCorrupted, Likely),
     (&["gzip: invalid"], Code::ContentCorrupted, Likely),
     (&["archive/tar:"], Code::ContentCorrupted, Likely),
 ];

@@ -179,6 +179,16 @@ fn denied_or_absent() {
 
 #[test]
 fn absent() {
+    check(
+        "Error response from daemon: unknown: artifact lib/app:9 not found",
+        Code::TagNotFound,
+        Likely,
+    );
+    check(
+        "Error response from daemon: unknown: repository lib/typo not found",
+        Code::RepositoryNotFound,
+        Likely,
+    );
     check_at(
         &resolving("ghcr.io/o/p:nope", "ghcr.io/o/p:nope: not found"),
         Code::TagNotFound,

@@ -2,6 +2,13 @@ use super::*;
 
 #[test]
 fn names() {
+    check(
+        "Get \"https://typo.azurecr.io/v2/\": dial tcp: lookup typo.azurecr.io on 168.63.129.16:53: no such host",
+        Code::DnsNameNotFound,
+        Likely,
+    );
+    let doubled = read("lookup shop.azurecr.io.azurecr.io on 10.0.0.10:53: no such host");
+    assert_eq!(doubled[1].code, Code::RegistryNameSuspicious);
     let lookup = |words: &str| {
         resolving(
             "reg.corp.test/a/b:1",
@@ -207,6 +214,14 @@ fn schemes() {
 fn proxies_and_mirrors() {
     check(
         &resolving(
+            "shop.azurecr.io/a:1",
+            "failed to do request: Head \"http://localhost:8578/v2/a/manifests/1\": dial tcp 127.0.0.1:8578: connect: connection refused",
+        ),
+        Code::MirrorUnreachable,
+        Likely,
+    );
+    check(
+        &resolving(
             "docker.io/library/nginx:1",
             "failed to do request: Head \"https://registry-1.docker.io/v2/library/nginx/manifests/1\": proxyconnect tcp: dial tcp: lookup proxy.corp.test on 10.0.0.10:53: no such host",
         ),
@@ -311,7 +326,7 @@ fn data_hosts() {
             "dial tcp: lookup myreg.westeurope.data.azurecr.io on 10.0.0.10:53: no such host",
         ),
         Code::DataEndpointUnreachable,
-        Certain,
+        Likely,
     );
     check(
         &blob(
