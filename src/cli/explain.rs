@@ -52,11 +52,9 @@ fn explained(what: &str) -> anyhow::Result<String> {
 }
 
 fn unknown(what: &str) -> String {
-    let lower = what.to_lowercase();
-    let is_near = |code: &&Code| {
-        let code = code.as_str().to_lowercase();
-        code.contains(&lower) || lower.contains(&code)
-    };
+    // A typo is mostly further behind than the first letters.
+    let start: String = what.chars().take(4).collect::<String>().to_lowercase();
+    let is_near = |code: &&Code| code.as_str().to_lowercase().contains(&start);
     let near: Vec<_> = Code::ALL.iter().filter(is_near).map(|code| code.as_str()).collect();
     let hint = if near.is_empty() {
         let all: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
@@ -65,7 +63,7 @@ fn unknown(what: &str) -> String {
         format!("there is {}", near.join(", "))
     };
     format!(
-        "{what} is no code of a finding: {hint}. To explain a message, write all of it in quotes, such as \"Failed to pull image …\""
+        "{what} is no code of a finding; {hint}. To explain a message, write all of it in quotes, such as \"Failed to pull image …\""
     )
 }
 
@@ -90,7 +88,7 @@ fn in_words(meanings: &[Meaning]) -> String {
             Confidence::Likely => "likely",
             Confidence::Possible => "possible",
         };
-        let at = host.as_ref().map(|host| format!(" Host: {host}.")).unwrap_or_default();
+        let at = host.as_ref().map(|host| format!("\n  Host: {host}")).unwrap_or_default();
         let _ = writeln!(
             text,
             "{code} ({sure}): {}\n  {}{at}\n  Who can mend it: {}.",
@@ -221,7 +219,8 @@ mod tests {
     #[test]
     fn what_is_neither_code_nor_message_says_what_to_write() {
         let error = |what| explained(what).unwrap_err().to_string();
-        assert!(error("TagNotFount").contains("the codes are InvalidImageReference, "));
+        assert!(error("Zebra").contains("the codes are InvalidImageReference, "));
+        assert!(error("TagNotFount").contains("there is TagNotFound."), "{}", error("TagNotFount"));
         assert!(error("NotFound").contains("there is "), "{}", error("NotFound"));
         assert!(error("ImagePullBackOff").contains("in quotes"));
     }
@@ -233,6 +232,6 @@ mod tests {
         );
         let text = text.unwrap();
         assert!(text.starts_with("ConnectionRefused (certain): Nothing accepts"), "{text}");
-        assert!(text.contains("Host: r.test."), "{text}");
+        assert!(text.contains("Host: r.test\n"), "{text}");
     }
 }

@@ -353,7 +353,7 @@ catalogue! {
         "registrycheck";
     Inconclusive: Verdict, Warning, Cluster,
         "What was seen does not decide.",
-        "The probe could not find out whether the image can be pulled.",
+        "What the probe saw, or what the message says, fits more than one cause or names none.",
         "registrycheck";
     ProbeSkipped: Verdict, Warning, Cluster,
         "The registry was not probed.",
