@@ -154,7 +154,14 @@ fn unauthorized(element: &Element) -> Rows {
 /// A failure without an answer. A hop with a code of its own answers with that, but for a
 /// certificate, which keeps its code everywhere.
 fn failed(element: &Element, transport: Transport) -> Rows {
-    let own = own(element, transport);
+    let mut own = own(element, transport);
+    if element.hop.role == Role::Registry && !element.hop.is_named {
+        // Where no request is named, it can have gone to a token service, a host of layers or
+        // a proxy.
+        for (_, confidence) in &mut own {
+            *confidence = (*confidence).max(Likely);
+        }
+    }
     let (code, confidence) = match (element.hop.role, transport.kind()) {
         // A mirror of plain HTTP that lacks the image is asked again by HTTPS; and what a proxy
         // answers keeps its meaning.

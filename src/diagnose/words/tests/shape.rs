@@ -62,6 +62,13 @@ fn a_list_that_is_cut_is_not_certain() {
 }
 
 #[test]
+fn a_failure_of_an_unnamed_host_is_not_certain() {
+    check("dial tcp 10.0.0.1:443: connect: connection refused", Code::ConnectionRefused, Likely);
+    check("dial tcp 10.0.0.1:443: i/o timeout", Code::ConnectionTimeout, Likely);
+    check("x509: certificate signed by unknown authority", Code::TlsCertificateUntrusted, Likely);
+}
+
+#[test]
 fn mirrors_stand_before_the_registry() {
     check(
         "(Mirrors also failed: [10.0.0.9:5000/a:1: pinging container registry 10.0.0.9:5000: Get \"https://10.0.0.9:5000/v2/\": dial tcp 10.0.0.9:5000: connect: connection refused]): r.test/a:1: reading manifest 1 in r.test/a: manifest unknown",
