@@ -2,8 +2,8 @@
 //!
 //! What a kubelet, a container runtime or a client of Docker says of a failed pull is a
 //! chain of wrappers with the cause at its end, or a list of such chains with one for each
-//! credential. [`element`] unwraps, [`hop`] finds the host that failed, and [`fact`] reads what
-//! happened there; [`meaning`] says what that means.
+//! credential. `element` unwraps, `hop` finds the host that failed, and `fact` reads what
+//! happened there; `meaning` says what that means.
 //!
 //! The text is evidence and often misleading. What it only allows is `Possible`, and where
 //! it says nothing, the answer is `Inconclusive`.
