@@ -1,9 +1,8 @@
 //! The integration tests, in one binary.
 //!
 //! [`architecture`], [`command_line`], [`generated`] and [`words`] need nothing. [`end_to_end`]
-//! needs the test ground:
-//! `make test` runs all of it in there, and outside of it each of its tests fails with a
-//! sentence that says so.
+//! needs the test ground: `make test` runs all of it in there, and outside of it each of its
+//! tests fails with a sentence that says so.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 
