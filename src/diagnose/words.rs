@@ -18,6 +18,7 @@ mod fact;
 mod hop;
 mod meaning;
 mod phrases;
+mod reach;
 mod transport;
 
 use element::Element;
@@ -42,7 +43,7 @@ pub fn read(message: &str) -> Vec<Meaning> {
     // Of one chain for each credential, the one that got furthest; the first of several.
     let chains = list.chains.iter().map(|chain| Element::read(chain));
     let furthest =
-        chains.reduce(|best, next| if next.progress() > best.progress() { next } else { best });
+        chains.reduce(|best, next| if next.reach() > best.reach() { next } else { best });
     let mut meanings = furthest.map(|element| meaning::of(&element)).unwrap_or_default();
     if list.is_cut {
         // What is missing may have got further.

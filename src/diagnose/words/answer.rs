@@ -1,6 +1,6 @@
 //! Answers: what a server said, by its status and by the words of its error.
 
-use super::element::Progress;
+use super::reach::Reach;
 
 /// What a server said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +51,16 @@ pub(super) enum Answer {
 
 impl Answer {
     /// How far a pull got that was answered so.
-    pub(super) fn progress(self, wrapped: Progress) -> Progress {
+    pub(super) fn reach(self, wrapped: Reach) -> Reach {
         match self {
-            Self::Expired | Self::WrongPassword | Self::NoCredential => Progress::Token,
+            Self::Expired | Self::WrongPassword | Self::NoCredential => Reach::Token,
             Self::Unauthorized => match wrapped {
-                Progress::Blob | Progress::Extract => wrapped,
-                Progress::Unknown
-                | Progress::Local
-                | Progress::Reference
-                | Progress::Token
-                | Progress::Manifest => Progress::Token,
+                Reach::Blob | Reach::Extract => wrapped,
+                Reach::Unknown
+                | Reach::Local
+                | Reach::Reference
+                | Reach::Token
+                | Reach::Manifest => Reach::Token,
             },
             Self::RightMissing
             | Self::Hidden
@@ -68,9 +68,9 @@ impl Answer {
             | Self::TagUnknown
             | Self::ManifestUnknown
             | Self::DigestUnknown
-            | Self::NameUnknown => wrapped.max(Progress::Manifest),
-            Self::BlobUnknown | Self::ChildUnknown => wrapped.max(Progress::Blob),
-            Self::NotFound if wrapped != Progress::Token => wrapped.max(Progress::Manifest),
+            | Self::NameUnknown => wrapped.max(Reach::Manifest),
+            Self::BlobUnknown | Self::ChildUnknown => wrapped.max(Reach::Blob),
+            Self::NotFound if wrapped != Reach::Token => wrapped.max(Reach::Manifest),
             Self::Firewall
             | Self::Limited
             | Self::ProxyLogin
@@ -78,7 +78,7 @@ impl Answer {
             | Self::Forbidden
             | Self::NotFound
             | Self::WebPage
-            | Self::Strange => wrapped.max(Progress::Reference),
+            | Self::Strange => wrapped.max(Reach::Reference),
         }
     }
 }

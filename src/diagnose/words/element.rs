@@ -2,6 +2,7 @@
 
 use super::fact::{self, Fact};
 use super::hop::{self, Hop};
+use super::reach::Reach;
 
 /// How a chain begins where several are listed: with what the programs on the way put first.
 const OPENERS: &[&str] = &[
@@ -77,25 +78,6 @@ fn begins_chain(text: &str) -> bool {
     OPENERS.iter().any(|opener| text.starts_with(opener))
 }
 
-/// How far a pull got before it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Progress {
-    /// The text does not say.
-    Unknown,
-    /// Nothing was asked of a registry.
-    Local,
-    /// The registry was asked, and gave no answer.
-    Reference,
-    /// A login was wanted.
-    Token,
-    /// The registry knew who asked.
-    Manifest,
-    /// The manifest was served.
-    Blob,
-    /// The layers were there.
-    Extract,
-}
-
 /// Whether a credential was sent, as far as the text says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
@@ -126,7 +108,7 @@ pub(super) struct Element {
     /// Where.
     pub(super) hop: Hop,
     /// How far the wrappers say that it got.
-    pub(super) wrapped: Progress,
+    pub(super) wrapped: Reach,
     /// What was sent.
     pub(super) sent: Sent,
     /// How the image was asked for.
@@ -150,8 +132,8 @@ impl Element {
     }
 
     /// How far this one got.
-    pub(super) fn progress(&self) -> Progress {
-        self.fact.progress(self.wrapped)
+    pub(super) fn reach(&self) -> Reach {
+        self.fact.reach(self.wrapped)
     }
 }
 
@@ -207,7 +189,7 @@ fn has(prose: &str, words: &[&str]) -> bool {
     words.iter().any(|word| prose.contains(word))
 }
 
-fn wrapped(prose: &str, requests: &[String]) -> Progress {
+fn wrapped(prose: &str, requests: &[String]) -> Reach {
     let last = requests.last().map_or("", String::as_str);
     if has(
         prose,
@@ -221,9 +203,9 @@ fn wrapped(prose: &str, requests: &[String]) -> Progress {
             "adding layer with blob",
         ],
     ) {
-        Progress::Extract
+        Reach::Extract
     } else if last.contains("/manifests/") {
-        Progress::Manifest
+        Reach::Manifest
     } else if last.contains("/blobs/")
         || has(
             prose,
@@ -243,7 +225,7 @@ fn wrapped(prose: &str, requests: &[String]) -> Progress {
             ],
         )
     {
-        Progress::Blob
+        Reach::Blob
     } else if has(
         prose,
         &[
@@ -255,17 +237,17 @@ fn wrapped(prose: &str, requests: &[String]) -> Progress {
             "error getting token",
         ],
     ) {
-        Progress::Token
+        Reach::Token
     } else if has(prose, &["[manifests ", "reading manifest", "error reading manifest"]) {
-        Progress::Manifest
+        Reach::Manifest
     } else if has(
         prose,
         &["failed to do request", "failed to resolve", "pinging", "initializing source"],
     ) || !requests.is_empty()
     {
-        Progress::Reference
+        Reach::Reference
     } else {
-        Progress::Unknown
+        Reach::Unknown
     }
 }
 

@@ -4,9 +4,9 @@ use crate::api::Confidence;
 
 use super::super::catalogue::{Code, Stage};
 use super::answer::{self, Answer};
-use super::element::Progress;
 use super::hop::{Hop, Role};
 use super::phrases;
+use super::reach::Reach;
 use super::transport::{self, Transport};
 
 /// What happened.
@@ -55,22 +55,22 @@ pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
 
 impl Fact {
     /// How far a pull got that ended so, in wrappers that say `wrapped`.
-    pub(super) fn progress(self, wrapped: Progress) -> Progress {
+    pub(super) fn reach(self, wrapped: Reach) -> Reach {
         match self {
             Self::Said(code, _) => match code.row().stage {
-                Stage::Image | Stage::Authorization => wrapped.max(Progress::Manifest),
-                Stage::Authentication | Stage::Identity => wrapped.max(Progress::Token),
+                Stage::Image | Stage::Authorization => wrapped.max(Reach::Manifest),
+                Stage::Authentication | Stage::Identity => wrapped.max(Reach::Token),
                 Stage::Reference
                 | Stage::Credential
                 | Stage::Network
                 | Stage::Registry
                 | Stage::Node
-                | Stage::Verdict => wrapped.max(Progress::Local),
+                | Stage::Verdict => wrapped.max(Reach::Local),
             },
-            Self::Answered(answer) => answer.progress(wrapped),
-            Self::Failed(_) if wrapped == Progress::Manifest => Progress::Reference,
-            Self::Failed(_) => wrapped.max(Progress::Reference),
-            Self::Unsaid => Progress::Unknown,
+            Self::Answered(answer) => answer.reach(wrapped),
+            Self::Failed(_) if wrapped == Reach::Manifest => Reach::Reference,
+            Self::Failed(_) => wrapped.max(Reach::Reference),
+            Self::Unsaid => Reach::Unknown,
         }
     }
 }

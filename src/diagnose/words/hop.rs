@@ -1,6 +1,6 @@
 //! Hops: which host failed, and what it is for.
 
-use super::element::Progress;
+use super::reach::Reach;
 
 /// A host, by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +199,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Finds the hop that failed.
-pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progress) -> Hop {
+pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Reach) -> Hop {
     let last = requests.last();
     let host = last
         .map(|url| host_of(url))
@@ -225,9 +225,9 @@ pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progr
         role
     } else if host.is_some_and(|host| is_local(host) && !is_of_the_image(host)) {
         Role::Mirror
-    } else if wrapped == Progress::Token {
+    } else if wrapped == Reach::Token {
         Role::TokenService
-    } else if wrapped == Progress::Blob && last.is_none() {
+    } else if wrapped == Reach::Blob && last.is_none() {
         // The content is served elsewhere, and the text leaves the address out.
         Role::Data
     } else {
@@ -236,12 +236,12 @@ pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Progr
     Hop { role, host: host.map(str::to_owned), is_named: last.is_some() }
 }
 
-fn role(url: &str, wrapped: Progress) -> Role {
+fn role(url: &str, wrapped: Reach) -> Role {
     let host = host_of(url);
     let path = &url[url.find(host).unwrap_or(0) + host.len()..];
     let is_content = path.contains("/manifests/") || path.contains("/blobs/sha");
     let is_any = |parts: &[&str]| parts.iter().any(|part| path.contains(part));
-    let is_elsewhere = wrapped == Progress::Blob && !path.starts_with("/v2/");
+    let is_elsewhere = wrapped == Reach::Blob && !path.starts_with("/v2/");
     // The runtime tells a mirror for which registry it is asked.
     if is_any(&["?ns=", "&ns="]) && host != "registry-1.docker.io" {
         Role::Mirror

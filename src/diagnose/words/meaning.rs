@@ -6,9 +6,10 @@ use crate::api::Confidence::{self, Certain, Likely, Possible};
 use super::super::catalogue::{Code, Stage};
 use super::Meaning;
 use super::answer::Answer;
-use super::element::{Asked, Element, Progress, Sent};
+use super::element::{Asked, Element, Sent};
 use super::fact::Fact;
 use super::hop::Role;
+use super::reach::Reach;
 use super::transport::{Kind, Transport};
 
 /// What one chain means, the likeliest first.
@@ -50,7 +51,7 @@ fn said(element: &Element, code: Code, confidence: Confidence) -> Rows {
         rows.push((Code::ServicePrincipalSecretExpired, Possible));
     } else if code == Code::ContentCorrupted {
         rows.push((Code::RuntimeFailure, Possible));
-    } else if code == Code::RuntimeFailure && element.wrapped == Progress::Extract {
+    } else if code == Code::RuntimeFailure && element.wrapped == Reach::Extract {
         rows.push((Code::NodeDiskFull, Possible));
     }
     rows
@@ -97,9 +98,9 @@ fn answered(element: &Element, answer: Answer) -> Rows {
 
 fn not_found(element: &Element) -> Rows {
     match element.wrapped {
-        Progress::Blob | Progress::Extract => vec![(Code::LayerNotFound, Likely)],
-        Progress::Token => vec![(Code::Inconclusive, Possible), (Code::NotARegistry, Possible)],
-        Progress::Unknown | Progress::Local | Progress::Reference | Progress::Manifest => {
+        Reach::Blob | Reach::Extract => vec![(Code::LayerNotFound, Likely)],
+        Reach::Token => vec![(Code::Inconclusive, Possible), (Code::NotARegistry, Possible)],
+        Reach::Unknown | Reach::Local | Reach::Reference | Reach::Manifest => {
             vec![(Code::TagNotFound, Likely), (Code::RepositoryNotFound, Possible)]
         }
     }
