@@ -239,7 +239,7 @@ async fn watch_pods(context: &Context, pods: Api<Pod>) {
                 keys
             }
             Err(error) => {
-                context.telemetry.watch_failed("WatchPods");
+                context.telemetry.reconcile_failed("WatchPods");
                 warn!(error = %chain(&error), "the watch of pods failed; trying again");
                 continue;
             }
@@ -271,7 +271,7 @@ fn observe_check(context: &Context, event: &watcher::Result<Event<RegistryCheck>
         }
         Ok(Event::Init | Event::InitApply(_) | Event::InitDone | Event::Apply(_)) => {}
         Err(error) => {
-            context.telemetry.watch_failed("WatchChecks");
+            context.telemetry.reconcile_failed("WatchChecks");
             warn!(error = %chain(error), "the watch of RegistryChecks failed; trying again");
         }
     }

@@ -9,7 +9,6 @@ mod explain;
 mod grammar;
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -123,14 +122,6 @@ impl fmt::Display for ImageRef {
     }
 }
 
-impl FromStr for ImageRef {
-    type Err = ImageError;
-
-    fn from_str(text: &str) -> Result<Self, ImageError> {
-        Self::parse(text)
-    }
-}
-
 impl TryFrom<String> for ImageRef {
     type Error = ImageError;
 
@@ -196,14 +187,6 @@ impl Host {
 impl fmt::Display for Host {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
-    }
-}
-
-impl FromStr for Host {
-    type Err = HostError;
-
-    fn from_str(text: &str) -> Result<Self, HostError> {
-        Self::parse(text)
     }
 }
 

@@ -21,7 +21,6 @@ mod probes;
 mod size;
 
 pub use announcements::{About, Announcement, EventKind, lasting};
-pub use probes::steps_line;
 
 /// What was found for one target.
 #[derive(Clone, Debug)]

@@ -119,11 +119,6 @@ impl Telemetry {
         self.checks_listed.store(true, Ordering::Relaxed);
     }
 
-    /// A watch failed.
-    pub fn watch_failed(&self, category: &'static str) {
-        self.reconcile_failed(category);
-    }
-
     /// Something failed that is tried again.
     pub fn reconcile_failed(&self, category: &'static str) {
         self.errors.get_or_create(&ErrorLabels { category }).inc();

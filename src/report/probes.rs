@@ -95,7 +95,7 @@ fn correlation(end: &End) -> Option<String> {
 
 /// `Dns 3 ms 10.1.2.4, Connect 1 ms, Tls 6 ms, Challenge 4 ms 401, Manifest failed in 9 ms:
 /// status 404`.
-pub fn steps_line(steps: &[Step]) -> String {
+pub(super) fn steps_line(steps: &[Step]) -> String {
     let mut line = String::new();
     for step in steps {
         if !line.is_empty() {

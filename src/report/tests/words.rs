@@ -4,6 +4,7 @@ use super::*;
 use crate::access::Provenance;
 use crate::evidence::{Answer, Attempt, End, Hop, Role, Scheme, Step, StepName, Vantage};
 use crate::image::ImageRef;
+use crate::report::probes::steps_line;
 
 /// Ready's message about these outcomes.
 #[track_caller]
