@@ -195,6 +195,15 @@ impl Namespace {
         apply(&[object]);
     }
 
+    /// Makes a RegistryCheck, as a user does.
+    pub(crate) fn make_check(&self, name: &str, spec: &Value) {
+        self.create(json!({
+            "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
+            "metadata": {"name": name},
+            "spec": spec,
+        }));
+    }
+
     /// The checks of this namespace.
     pub(crate) async fn checks(&self) -> Vec<RegistryCheck> {
         let api: Api<RegistryCheck> = Api::namespaced(self.client.clone(), &self.name);
@@ -247,8 +256,7 @@ impl Namespace {
 
 /// Ready of a check.
 pub(crate) fn ready(check: &RegistryCheck) -> Option<&Condition> {
-    let conditions = &check.status.as_ref()?.conditions;
-    conditions.iter().find(|condition| condition.kind == "Ready")
+    check.status.as_ref()?.ready()
 }
 
 /// A pod with one container, as restricted Pod Security wants it.

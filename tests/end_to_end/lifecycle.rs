@@ -56,11 +56,7 @@ async fn a_user_takes_over_and_their_check_stays() {
     let automatic =
         namespace.ready("refused.test", ConditionStatus::False, "ConnectionRefused").await;
     assert!(automatic.metadata.labels.unwrap().contains_key(AUTOMATIC_LABEL));
-    namespace.create(json!({
-        "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
-        "metadata": {"name": "mine"},
-        "spec": {"registry": "refused.test"},
-    }));
+    namespace.make_check("mine", &json!({"registry": "refused.test"}));
     let mine = namespace.ready("mine", ConditionStatus::False, "ConnectionRefused").await;
     assert_eq!(mine.status.unwrap().affected_pods, 1);
     eventually("the automatic check to go", || async {
@@ -94,15 +90,14 @@ async fn images_of_the_spec_are_probed_without_any_pod_and_again_when_asked() {
     installed();
     let namespace = Namespace::new("images").await;
     namespace.secret("regcred", "bearer.test", &ground().password("bearer.test"));
-    namespace.create(json!({
-        "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
-        "metadata": {"name": "bearer"},
-        "spec": {
+    namespace.make_check(
+        "bearer",
+        &json!({
             "registry": "bearer.test",
             "images": ["bearer.test/shop/api:v1"],
             "imagePullSecrets": [{"name": "regcred"}],
-        },
-    }));
+        }),
+    );
     let first = namespace.ready("bearer", ConditionStatus::True, "Pullable").await;
     kubectl(&[
         "annotate",
@@ -149,11 +144,10 @@ async fn images_of_the_spec_use_the_secrets_of_the_account() {
     installed();
     let namespace = Namespace::new("account").await;
     namespace.secret("regcred", "basic.test", &ground().password("basic.test"));
-    namespace.create(json!({
-        "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
-        "metadata": {"name": "basic"},
-        "spec": {"registry": "basic.test", "images": ["basic.test/shop/api:v1"]},
-    }));
+    namespace.make_check(
+        "basic",
+        &json!({"registry": "basic.test", "images": ["basic.test/shop/api:v1"]}),
+    );
     namespace.ready("basic", ConditionStatus::False, "NoCredentials").await;
     kubectl(&[
         "patch",
@@ -173,12 +167,7 @@ async fn images_of_the_spec_use_the_secrets_of_the_account() {
 async fn what_the_spec_allows_is_used_or_refused_with_a_reason() {
     installed();
     let namespace = Namespace::new("lax").await;
-    let make = |name: &str, spec: Value| {
-        namespace.create(json!({
-            "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
-            "metadata": {"name": name}, "spec": spec,
-        }));
-    };
+    let make = |name: &str, spec: Value| namespace.make_check(name, &spec);
     make(
         "node",
         json!({

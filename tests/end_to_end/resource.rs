@@ -82,11 +82,7 @@ async fn wrong_objects_are_refused_with_what_to_write() {
 async fn the_registry_of_a_check_cannot_be_changed() {
     installed();
     let namespace = Namespace::new("immutable").await;
-    namespace.create(json!({
-        "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
-        "metadata": {"name": "fixed"},
-        "spec": {"registry": "anonymous.test"},
-    }));
+    namespace.make_check("fixed", &json!({"registry": "anonymous.test"}));
     let patch = r#"{"spec":{"registry":"basic.test"}}"#;
     let arguments =
         ["patch", "registrycheck", "fixed", "-n", &namespace.name, "--type=merge", "-p", patch];
