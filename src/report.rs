@@ -8,7 +8,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::{ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus};
+use crate::api::{Condition, ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus};
 use crate::complaint::without_numbers;
 use crate::diagnose::{Diagnosis, Finding, Verdict, catalogue::Code, shorten};
 use crate::evidence::Evidence;
@@ -141,6 +141,13 @@ pub fn says_something_new(previous: &RegistryCheckStatus, next: &RegistryCheckSt
     lasting(previous) != lasting(next)
 }
 
+impl RegistryCheckStatus {
+    /// The condition Ready; `None` before the first report.
+    pub fn ready(&self) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.kind == "Ready")
+    }
+}
+
 impl RegistryCheck {
     /// The value of the annotation that asks for a probe.
     pub fn requested_at(&self) -> Option<&str> {
@@ -175,11 +182,7 @@ impl Outcome {
 
     /// Whether `finding` is what stops this target.
     fn is_caused_by(&self, finding: &FindingStatus) -> bool {
-        self.cause().is_some_and(|cause| {
-            cause.code.as_str() == finding.code
-                && cause.credential == finding.credential
-                && cause.hop == finding.hop
-        })
+        self.cause().is_some_and(|cause| findings::stands_for(finding, cause))
     }
 }
 

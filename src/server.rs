@@ -186,8 +186,7 @@ impl Collector for Checks {
             let namespace = check.metadata.namespace.clone().unwrap_or_default();
             let name = check.metadata.name.clone().unwrap_or_default();
             let labels = CheckLabels { namespace: namespace.clone(), name };
-            let condition = status.conditions.iter().find(|condition| condition.kind == "Ready");
-            if let Some(condition) = condition {
+            if let Some(condition) = status.ready() {
                 let is_ready = condition.status == ConditionStatus::True;
                 ready.insert(labels.clone(), i64::from(is_ready));
                 let registry = check.spec.registry.clone();

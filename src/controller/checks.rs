@@ -147,7 +147,7 @@ async fn idle(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Act
         return Ok(Action::await_change());
     };
     let status = check.status.clone().unwrap_or_default();
-    let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
+    let ready = status.ready();
     let is_answered = status.observed_generation == check.metadata.generation
         && status.last_handled_reconcile_at.as_deref() == check.requested_at();
     let news = match ready.map(|ready| (ready.status, ready.reason.as_str())) {
@@ -169,7 +169,7 @@ async fn idle(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Act
     }
     let now = clock::now();
     let since = ready.filter(|_| news.is_none()).map_or(now, |ready| ready.last_transition_time);
-    let idle_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    let idle_for = clock::between(since, now);
     match context.settings.keep_recovered.checked_sub(idle_for) {
         Some(left) if !left.is_zero() => Ok(Action::requeue(left)),
         Some(_) | None => {
@@ -238,14 +238,10 @@ async fn probe(
         context.index().mark_recovered(uids, &outcome.target.image);
     }
     forget_pullable(context, check);
-    let next = probed.map_or(Duration::ZERO, |probed| until(probed.next));
+    let next = probed.map_or(Duration::ZERO, |probed| clock::between(clock::now(), probed.next));
     let all_pullable = outcomes.iter().all(|outcome| is_pullable(&outcome));
     let look_again = if all_pullable { next } else { next.min(due::LOOK_AT_SECRETS) };
     Ok(Action::requeue(look_again.max(SHORTEST_PAUSE)))
-}
-
-fn until(time: jiff::Timestamp) -> Duration {
-    Duration::try_from(time.duration_since(clock::now())).unwrap_or_default()
 }
 
 /// Says of a check of which nothing is known yet that it is being looked at, if that takes

@@ -1,6 +1,7 @@
 //! The one place where the time of day and chance are read.
 
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -8,6 +9,11 @@ use jiff::Timestamp;
 #[expect(clippy::disallowed_methods, reason = "the controllers own the clock")]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// The time from one moment to another; none where `to` is the earlier one.
+pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
 /// A number in `[0, 1)`, for jitter; not for secrets.

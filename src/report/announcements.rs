@@ -62,7 +62,7 @@ pub(super) fn announcements(
     outcomes: &[Outcome],
     news: News<'_>,
 ) -> Vec<Announcement> {
-    let Some(ready) = ready(next) else { return Vec::new() };
+    let Some(ready) = next.ready() else { return Vec::new() };
     let before = ready_of(previous);
     match ready.status {
         ConditionStatus::False => {
@@ -89,17 +89,13 @@ fn was_in_doubt((status, reason): (ConditionStatus, &str)) -> bool {
     }
 }
 
-fn ready(status: &RegistryCheckStatus) -> Option<&Condition> {
-    status.conditions.iter().find(|condition| condition.kind == "Ready")
-}
-
 fn ready_of(status: &RegistryCheckStatus) -> Option<(ConditionStatus, &str)> {
-    ready(status).map(|ready| (ready.status, ready.reason.as_str()))
+    status.ready().map(|ready| (ready.status, ready.reason.as_str()))
 }
 
 /// The Event that says what is wrong now, so that it can be said again while it lasts.
 pub fn lasting(check: &RegistryCheck, status: &RegistryCheckStatus) -> Option<Announcement> {
-    let ready = ready(status).filter(|ready| ready.status == ConditionStatus::False)?;
+    let ready = status.ready().filter(|ready| ready.status == ConditionStatus::False)?;
     failure_of_check(check, status, ready)
 }
 

@@ -86,11 +86,15 @@ fn identity(finding: &Finding) -> (Code, Option<&str>, Option<&str>, bool) {
     (finding.code, finding.credential.as_deref(), finding.hop.as_deref(), stops)
 }
 
+/// Whether `written` stands for `finding`, however bad it is for one image or another.
+pub(super) fn stands_for(written: &FindingStatus, finding: &Finding) -> bool {
+    written.code == finding.code.as_str()
+        && written.credential == finding.credential
+        && written.hop == finding.hop
+}
+
 fn is_same(before: &FindingStatus, finding: &Finding) -> bool {
-    before.code == finding.code.as_str()
-        && before.credential == finding.credential
-        && before.hop == finding.hop
-        && before.severity == finding.severity
+    stands_for(before, finding) && before.severity == finding.severity
 }
 
 fn status(

@@ -144,10 +144,20 @@ pub(super) async fn outcomes(
     ground: &Ground,
     known: &HashMap<TargetKey, Outcome>,
 ) -> Vec<Outcome> {
-    let unknown = targets.iter().filter(|target| !known.contains_key(&target_key(target)));
-    let questions: BTreeMap<Question<'_>, ImageRef> = unknown
-        .filter(|target| explained_without_probe(check, target, ground).is_none())
-        .filter_map(|target| Some((question(target), ImageRef::parse(&target.image).ok()?)))
+    let settled: Vec<Option<Outcome>> = targets
+        .iter()
+        .map(|target| match known.get(&target_key(target)) {
+            Some(known) => Some(Outcome { target: target.clone(), ..known.clone() }),
+            None => explained_without_probe(check, target, ground).map(|diagnosis| Outcome {
+                target: target.clone(),
+                diagnosis,
+                evidence: None,
+            }),
+        })
+        .collect();
+    let open = targets.iter().zip(&settled).filter(|(_, settled)| settled.is_none());
+    let questions: BTreeMap<Question<'_>, ImageRef> = open
+        .filter_map(|(target, _)| Some((question(target), ImageRef::parse(&target.image).ok()?)))
         .collect();
     let answers = questions.into_iter().map(|(question, image)| async move {
         let evidence = ask(context, check, ground, &question, &image).await;
@@ -155,10 +165,8 @@ pub(super) async fn outcomes(
     });
     let answers: BTreeMap<Question<'_>, Evidence> =
         stream::iter(answers.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await;
-    let outcomes = targets.iter().map(|target| {
-        let known = known.get(&target_key(target));
-        let known = known.map(|known| Outcome { target: target.clone(), ..known.clone() });
-        known.unwrap_or_else(|| outcome(check, target, ground, answers.get(&question(target))))
+    let outcomes = targets.iter().zip(settled).map(|(target, settled)| {
+        settled.unwrap_or_else(|| outcome(check, target, ground, answers.get(&question(target))))
     });
     outcomes.collect()
 }
@@ -225,9 +233,6 @@ fn outcome(
     evidence: Option<&Evidence>,
 ) -> Outcome {
     let outcome = |diagnosis, evidence| Outcome { target: target.clone(), diagnosis, evidence };
-    if let Some(diagnosis) = explained_without_probe(check, target, ground) {
-        return outcome(diagnosis, None);
-    }
     let (Ok(image), Some(evidence)) = (ImageRef::parse(&target.image), evidence) else {
         let message = format!("{} was not looked at yet", target.image);
         return outcome(diagnose::skipped(message, String::new()), None);

@@ -56,7 +56,7 @@ pub(super) async fn settle(
         say_again(context, &current, &previous, &status, now).await?;
         let on_interval = probed.is_some_and(|probed| {
             let most = due::interval(&current.spec).mul_f64(0.9);
-            previous.last_probe_time.is_none_or(|last| age(last, probed.at) >= most)
+            previous.last_probe_time.is_none_or(|last| clock::between(last, probed.at) >= most)
         });
         if !on_interval && !report::says_something_new(&previous, &status) {
             return Ok(());
@@ -106,7 +106,7 @@ async fn say(
         }
         (About::Check, EventKind::Normal) => memory.told.clear(),
         (About::Check, EventKind::Warning) => {
-            memory.told.retain(|_, told| age(told.at, now) < SAY_AGAIN);
+            memory.told.retain(|_, told| clock::between(told.at, now) < SAY_AGAIN);
             memory.said_at = Some(now);
         }
     }
@@ -121,12 +121,8 @@ fn is_told(memory: &Memory, announcement: &Announcement, now: Timestamp) -> bool
     };
     let before = memory.told.get(&(pod.uid.clone(), reason.clone()));
     let of_episode = memory.told.values().filter(|told| told.episode == *episode);
-    before.is_some_and(|told| told.episode == *episode || age(told.at, now) < SAY_AGAIN)
+    before.is_some_and(|told| told.episode == *episode || clock::between(told.at, now) < SAY_AGAIN)
         || of_episode.count() >= MOST_PODS_TOLD
-}
-
-fn age(since: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// Renews the Event of a failure that lasts.
@@ -145,12 +141,12 @@ async fn say_again(
     let said_at = context.memory().get(&uid_of(check)).and_then(|memory| memory.said_at);
     let last_said = said_at.unwrap_or(lasting.since);
     if before.name != lasting.name
-        || age(last_said, now) < SAY_AGAIN
+        || clock::between(last_said, now) < SAY_AGAIN
         || !context.leadership.is_current()
     {
         return Ok(());
     }
-    let times = age(lasting.since, now).as_secs() / SAY_AGAIN.as_secs() + 1;
+    let times = clock::between(lasting.since, now).as_secs() / SAY_AGAIN.as_secs() + 1;
     let count = i32::try_from(times).unwrap_or(i32::MAX);
     let instance = &context.settings.identity.name;
     let said = publish::renew(&context.client, check, &lasting, instance, now, count).await;
