@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Access;
-use crate::evidence::Evidence;
+use crate::evidence::{Attempt, Evidence, Step};
 use crate::image::ImageRef;
 
 use address::AddressPolicy;
@@ -122,6 +122,21 @@ impl Prober {
     pub async fn probe(&self, image: &ImageRef, access: &Access, timeout: Duration) -> Evidence {
         let _turn = self.shared.turns.wait(image.registry()).await;
         walk::walk(&self.shared, image, access, timeout).await
+    }
+
+    /// The same, while each step is told to `observer`.
+    pub async fn probe_observed(
+        &self,
+        image: &ImageRef,
+        access: &Access,
+        timeout: Duration,
+        observer: &(dyn Fn(&Step) + Sync),
+    ) -> Evidence {
+        let evidence = self.probe(image, access, timeout).await;
+        let Evidence { opening, attempts, anonymous, .. } = &evidence;
+        let walked = std::iter::once(opening).chain(attempts).chain(anonymous);
+        walked.flat_map(|attempt: &Attempt| &attempt.steps).for_each(observer);
+        evidence
     }
 }
 
