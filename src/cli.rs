@@ -1,6 +1,10 @@
 //! The command line: what is typed, what it starts, and with which status it ends.
 
+mod cluster;
 mod credentials;
+mod files;
+mod manifests;
+mod words;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use kube::Config;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -77,6 +81,16 @@ struct Run {
     log_json: bool,
 }
 
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Output {
+    /// For a person.
+    #[default]
+    Text,
+    Json,
+    Yaml,
+}
+
 fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     controller::duration(text)
         .ok_or_else(|| format!("{text} is no duration: write for example 30s, 10m or 1h30m"))
@@ -133,6 +147,14 @@ fn run(arguments: Run) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?
         .block_on(run_controller(arguments))
+}
+
+/// The runtime of a command that asks a few things, one after the other.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }
 
 fn install_cryptography() -> anyhow::Result<()> {

@@ -33,7 +33,8 @@ const PURE: &[&str] = &[
     "controller/pods.rs",
     "cli/credentials/answer.rs",
     "cli/credentials/batch.rs",
-    "cli/credentials/manifests.rs",
+    "cli/manifests.rs",
+    "cli/words.rs",
 ];
 
 /// What a pure module does not touch.

@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::image::is_object_name;
 use crate::resolve::keyring::PullSecret;
 
-use super::answer::printable;
-use super::from_base64;
+use super::words::printable;
 
 /// Where a pod's pull secrets stand in an object that has or makes pods, or gives pods theirs.
 const PULL_SECRETS: &[&str] = &[
@@ -22,13 +24,22 @@ const PULL_SECRETS: &[&str] = &[
     "/spec/jobTemplate/spec/template/spec/imagePullSecrets",
 ];
 
-/// The Secrets of a file, in its order, or what is wrong with it.
-pub(super) fn secrets(content: &[u8]) -> Result<Vec<PullSecret>, String> {
-    let mut secrets = Vec::new();
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(super) struct Manifests {
+    /// The Secrets, in their order.
+    pub(super) secrets: Vec<PullSecret>,
+    /// For each ServiceAccount what to write where there is nothing else.
+    pub(super) accounts: Vec<String>,
+}
+
+/// Reads a file, or says what is wrong with it.
+pub(super) fn read(content: &[u8]) -> Result<Manifests, String> {
+    let mut manifests = Manifests::default();
     for document in documents(content)? {
-        collect(&document, None, &mut secrets)?;
+        collect(&document, None, &mut manifests)?;
     }
-    Ok(secrets)
+    Ok(manifests)
 }
 
 /// As kubectl does, what begins with a brace is taken for JSON first.
@@ -52,7 +63,7 @@ fn documents(content: &[u8]) -> Result<Vec<Value>, String> {
 fn collect(
     object: &Value,
     default_kind: Option<&str>,
-    secrets: &mut Vec<PullSecret>,
+    manifests: &mut Manifests,
 ) -> Result<(), String> {
     if object.is_null() {
         return Ok(());
@@ -63,11 +74,14 @@ fn collect(
     let text = |field: &str| fields.get(field).and_then(Value::as_str);
     let version = text("apiVersion").or(default_kind.map(|_| "v1"));
     match (text("kind").or(default_kind), version) {
-        (Some("Secret"), Some("v1")) => secrets.push(secret(fields)?),
+        (Some("Secret"), Some("v1")) => manifests.secrets.push(secret(fields)?),
+        (Some(kind @ "ServiceAccount"), Some("v1")) => {
+            manifests.accounts.push(no_secret(kind, object));
+        }
         (Some(kind @ ("List" | "SecretList")), Some("v1")) => {
             let item_kind = (kind == "SecretList").then_some("Secret");
             for item in fields.get("items").and_then(Value::as_array).into_iter().flatten() {
-                collect(item, item_kind, secrets)?;
+                collect(item, item_kind, manifests)?;
             }
         }
         (Some("Secret" | "List" | "SecretList"), _) => {
@@ -152,14 +166,25 @@ fn strings<'a>(
     map.iter().map(string).collect()
 }
 
+/// Base64 as the API server takes it (encoding/json of Go, `[]byte`): padded, line breaks and
+/// what is left in the last bits count for nothing.
+pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+    );
+    let text: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
+    LENIENT.decode(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::secrets;
+    use super::read;
 
     /// Each secret as `name type key=value…`.
     #[track_caller]
     fn check_good(content: &str, expected: &[&str]) {
-        let secrets = secrets(content.as_bytes()).unwrap().into_iter().map(|secret| {
+        let secrets = read(content.as_bytes()).unwrap().secrets.into_iter().map(|secret| {
             let data = secret.data.iter();
             let data =
                 data.map(|(key, value)| format!(" {key}={}", String::from_utf8_lossy(value)));
@@ -170,7 +195,7 @@ mod tests {
 
     #[track_caller]
     fn check_bad(content: &str, expected: &str) {
-        let problem = secrets(content.as_bytes()).unwrap_err();
+        let problem = read(content.as_bytes()).unwrap_err();
         assert!(problem.contains(expected), "{content}: {problem}");
         assert!(!problem.contains("canary"), "{problem}");
     }
@@ -212,8 +237,9 @@ mod tests {
         check_bad(&format!("{secret}type: 1"), "Secret s: its type must be a string");
         let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: d, namespace: shop}\n\
                        imagePullSecrets: [{name: one}, {name: two}]";
-        check_bad(account, "ServiceAccount d is no Secret;");
-        check_bad(account, ": kubectl get secret one two -n shop -o yaml");
+        let hint = &read(account.as_bytes()).unwrap().accounts[0];
+        assert!(hint.starts_with("ServiceAccount d is no Secret;"), "{hint}");
+        assert!(hint.ends_with(": kubectl get secret one two -n shop -o yaml"), "{hint}");
         check_bad("apiVersion: v1\nkind: Pod", "kubectl get secret NAME -n NAMESPACE -o yaml");
     }
 }

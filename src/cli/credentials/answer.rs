@@ -5,21 +5,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::access::{Access, Credential, Gap, Provenance};
+use crate::cli::words::{Origin, Unused, printable, unused};
 use crate::image::ImageRef;
-use crate::target::SecretSource;
-
-/// Where the secrets come from.
-pub(super) enum Origin {
-    /// Manifests, by the names of their files.
-    Files(Vec<String>),
-    /// A namespace of a cluster.
-    Cluster {
-        /// The namespace.
-        namespace: String,
-        /// Which of its secrets.
-        source: SecretSource,
-    },
-}
 
 /// What there is to say about one image.
 pub(super) struct Answer<'image> {
@@ -49,16 +36,6 @@ struct Used<'answer> {
     key: &'answer str,
     username: &'answer str,
     password_sha256: String,
-}
-
-/// A secret or an entry that is not used.
-#[derive(Serialize)]
-struct Unused<'answer> {
-    secret: &'answer str,
-    key: Option<&'answer str>,
-    /// Why, as part of a sentence whose subject is the entry, or the secret where no key is
-    /// given.
-    reason: String,
 }
 
 impl<'image> Answer<'image> {
@@ -95,7 +72,7 @@ impl<'image> Answer<'image> {
             error,
             anonymous,
             credentials: self.access.credentials.iter().map(used_of).collect(),
-            unused: self.access.gaps.iter().map(unused_of).collect(),
+            unused: self.access.gaps.iter().map(unused).collect(),
         }
     }
 
@@ -162,25 +139,11 @@ fn empty_passwords(credentials: &[Credential]) -> Option<String> {
     ))
 }
 
-impl Origin {
-    fn in_words(&self) -> String {
-        match self {
-            Self::Files(names) => format!("in {}", names.join(", ")),
-            Self::Cluster { namespace, source: SecretSource::Account(account) } => {
-                format!("of service account {account} in namespace {namespace}")
-            }
-            Self::Cluster { namespace, source: SecretSource::Listed(names) } => {
-                format!("{} in namespace {namespace}", names.join(", "))
-            }
-        }
-    }
-}
-
 /// Why the kubelet builds no keyring at all, if it does not: the first secret that it cannot
 /// read.
 pub(super) fn broken(access: &Access) -> Option<String> {
     let gap = access.gaps.iter().find(|gap| matches!(gap, Gap::KeyringBroken { .. }))?;
-    let Unused { secret, reason, .. } = unused_of(gap);
+    let Unused { secret, reason, .. } = unused(gap);
     Some(format!("secret {secret} {reason}"))
 }
 
@@ -190,44 +153,11 @@ fn used_of(credential: &Credential) -> Used<'_> {
     Used { secret, key, username: &credential.username, password_sha256 }
 }
 
-fn unused_of(gap: &Gap) -> Unused<'_> {
-    let (key, reason) = match gap {
-        Gap::SecretMissing { .. } => (None, "does not exist".to_owned()),
-        Gap::SecretForbidden { .. } => {
-            (None, "may not be read, so what it holds is not known".to_owned())
-        }
-        Gap::SecretIgnored { reason, .. } => (None, format!("is passed over: {reason}")),
-        Gap::KeyringBroken { reason, .. } => (None, format!("cannot be read: {reason}")),
-        Gap::EntryDropped { key, reason, .. } => (Some(key), format!("is dropped, since {reason}")),
-        Gap::EntryNotMatching { key, rule, .. } => {
-            (Some(key), format!("does not match, since {rule}"))
-        }
-    };
-    Unused { secret: gap.secret(), key: key.map(String::as_str), reason }
-}
-
-/// A text from outside as a terminal can show it: without characters that move the cursor, or
-/// turn or hide the text around them.
-pub(super) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        let hides = matches!(
-            character,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        );
-        if hides || character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Origin};
+    use super::Answer;
     use crate::access::{Access, Credential, Gap, Mismatch, Provenance};
+    use crate::cli::words::Origin;
     use crate::image::ImageRef;
     use crate::secret::Secret;
 

@@ -15,7 +15,7 @@ use crate::image::ImageRef;
 use crate::resolve::keyring::{self, PullSecret};
 
 use super::answer::broken;
-use super::from_base64;
+use crate::cli::manifests::from_base64;
 
 /// The longest line that is read. A Secret has at most 1 MiB, and a pod names few.
 const LINE_MAX: usize = 64 << 20;

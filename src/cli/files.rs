@@ -1,0 +1,55 @@
+//! The Secrets in the files that a command names with `-f`.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+
+use crate::resolve::keyring::PullSecret;
+
+use super::manifests::{self, Manifests};
+use super::words::Origin;
+
+/// The Secrets of all files, in their order. At most one ServiceAccount may stand beside them.
+pub(super) fn secrets(files: &[PathBuf]) -> anyhow::Result<(Origin, Vec<PullSecret>)> {
+    let mut secrets = Vec::new();
+    let mut accounts = Vec::new();
+    for file in files {
+        let shown = name_of(file);
+        let mut content = Vec::new();
+        if is_standard_input(file) {
+            io::stdin().lock().read_to_end(&mut content).map(drop)
+        } else {
+            std::fs::read(file).map(|read| content = read)
+        }
+        .with_context(|| format!("cannot read {shown}"))?;
+        let Manifests { secrets: found, accounts: of_file } = manifests::read(&content)
+            .map_err(|problem| anyhow::anyhow!("cannot use {shown}: {problem}"))?;
+        ensure!(
+            !found.is_empty() || !of_file.is_empty(),
+            "cannot use {shown}: there is no Secret in it"
+        );
+        secrets.extend(found);
+        accounts.extend(of_file);
+        ensure!(
+            accounts.len() <= 1,
+            "cannot use {shown}: a pod has one service account; write at most one ServiceAccount"
+        );
+    }
+    if let (true, Some(hint)) = (secrets.is_empty(), accounts.first()) {
+        anyhow::bail!("cannot use {}: {hint}", names(files).join(", "));
+    }
+    Ok((Origin::Files(names(files)), secrets))
+}
+
+fn names(files: &[PathBuf]) -> Vec<String> {
+    files.iter().map(|file| name_of(file)).collect()
+}
+
+fn is_standard_input(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn name_of(file: &Path) -> String {
+    if is_standard_input(file) { "standard input".to_owned() } else { file.display().to_string() }
+}
