@@ -1,0 +1,78 @@
+//! Rows about the node and its runtime.
+
+use super::{Code, Owner, Row, Severity, Stage};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        code: Code::PullQpsExceeded,
+        stage: Stage::Node,
+        severity: Severity::Error,
+        owner: Owner::Cluster,
+        title: "The kubelet limits how fast it pulls.",
+        meaning: "The node has many images to pull, and its kubelet spreads them out. The registry is not asked.",
+        source: "Kubernetes 1.35, pkg/kubelet/images/helpers.go",
+    },
+    Row {
+        code: Code::ImageNeverPulled,
+        stage: Stage::Node,
+        severity: Severity::Error,
+        owner: Owner::Workload,
+        title: "The pod forbids to pull the image, and it is not on the node.",
+        meaning: "imagePullPolicy is Never. The registry is not asked.",
+        source: "Kubernetes 1.35, pkg/kubelet/images/image_manager.go",
+    },
+    Row {
+        code: Code::ImageInspectFailed,
+        stage: Stage::Node,
+        severity: Severity::Error,
+        owner: Owner::Cluster,
+        title: "The node's runtime cannot say whether it has the image.",
+        meaning: "The container runtime on the node fails. The registry is not asked.",
+        source: "Kubernetes 1.35, pkg/kubelet/images/image_manager.go",
+    },
+    Row {
+        code: Code::SignatureRejected,
+        stage: Stage::Node,
+        severity: Severity::Error,
+        owner: Owner::Cluster,
+        title: "The node's signature policy refuses the image.",
+        meaning: "The runtime verifies signatures and refused this one. The registry is not asked.",
+        source: "Kubernetes 1.35, pkg/kubelet/images/types.go",
+    },
+    Row {
+        code: Code::NodeDiskFull,
+        stage: Stage::Node,
+        severity: Severity::Error,
+        owner: Owner::Cluster,
+        title: "The node's disk is full.",
+        meaning: "The layers arrive, and there is no space to unpack them.",
+        source: "Linux, errno(3), ENOSPC",
+    },
+    Row {
+        code: Code::RuntimeFailure,
+        stage: Stage::Node,
+        severity: Severity::Error,
+        owner: Owner::Cluster,
+        title: "The node's container runtime fails.",
+        meaning: "The runtime does not run, is configured wrongly or cannot unpack the image. The registry is not at fault.",
+        source: "containerd, docs/ops.md",
+    },
+    Row {
+        code: Code::PullTimedOut,
+        stage: Stage::Node,
+        severity: Severity::Error,
+        owner: Owner::Cluster,
+        title: "The pull was given up before it was done.",
+        meaning: "The kubelet or the runtime ended a pull that took too long or made no progress.",
+        source: "Kubernetes 1.35, runtimeRequestTimeout",
+    },
+    Row {
+        code: Code::NodeTrustStoreOutdated,
+        stage: Stage::Node,
+        severity: Severity::Error,
+        owner: Owner::Cluster,
+        title: "The node does not trust an authority that others trust.",
+        meaning: "The node's list of authorities lacks the one that signs the registry's certificate, or holds an expired copy.",
+        source: "RFC 5280, 6",
+    },
+];
