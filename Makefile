@@ -18,6 +18,7 @@ help:
 	@printf '%s\n' \
 	  'make demo     a cluster, broken pods, and what the controller says of them' \
 	  'make test     formatting, lints, unit, integration and end-to-end tests' \
+	  'make lab      every fault we know, through the real kubelet and the controller' \
 	  'make cluster  a shell in the test cluster' \
 	  'make image    the container image, as a file for `ctr images import`' \
 	  'make update   writes again what is generated: crds/ and deploy/'
@@ -28,6 +29,14 @@ demo: ground image
 	cargo build --locked --example demo
 	$(say) 'Starting a cluster'
 	tests/cluster/up -- $(abspath $(target))/debug/examples/demo
+
+# CASES="PART ..." runs only the cases whose name contains one of the parts.
+.PHONY: lab
+lab: ground image
+	$(say) 'Building the lab'
+	cargo build --locked --example lab
+	$(say) 'Running the lab'
+	tests/cluster/up -- $(abspath $(target))/debug/examples/lab $(CASES)
 
 .PHONY: cluster
 cluster:

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -24,7 +25,10 @@ type authority struct {
 	key         crypto.Signer
 }
 
-func newAuthority(name string) (*authority, error) {
+func newAuthority(name string) (*authority, error) { return (&authority{}).subordinate(name) }
+
+// subordinate makes an authority that this one signs for.
+func (a *authority) subordinate(name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -37,9 +41,37 @@ func newAuthority(name string) (*authority, error) {
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	a := &authority{template, key}
-	a.certificate, err = a.sign(template, key)
-	return a, err
+	signer := a
+	if a.key == nil { // It signs for itself.
+		signer = &authority{template, key}
+	}
+	certificate, err := signer.sign(template, key)
+	return &authority{certificate, key}, err
+}
+
+// authorityFiles are where an authority is kept for commands inside the ground.
+func authorityFiles(directory string) (certificate, key string) {
+	return filepath.Join(directory, "registry-ca.crt"), filepath.Join(directory, "registry-ca.key")
+}
+
+func (a *authority) save(directory string) error {
+	der, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		return err
+	}
+	certificate, key := authorityFiles(directory)
+	return errors.Join(
+		os.WriteFile(certificate, a.pem(), 0o644),
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+}
+
+// loadAuthority is the authority that was saved there.
+func loadAuthority(directory string) (*authority, error) {
+	pair, err := tls.LoadX509KeyPair(authorityFiles(directory))
+	if err != nil {
+		return nil, err
+	}
+	return &authority{pair.Leaf, pair.PrivateKey.(crypto.Signer)}, nil
 }
 
 // sign signs for the key, and for itself when it has no certificate yet.
@@ -71,6 +103,7 @@ func (a *authority) pool() *x509.CertPool {
 type wish struct {
 	names        []string // DNS names and addresses
 	expired      bool     // since yesterday
+	future       bool     // valid from tomorrow
 	commonName   string
 	organization string // for client certificates: the Kubernetes group
 }
@@ -92,6 +125,9 @@ func (a *authority) issue(w wish) (tls.Certificate, error) {
 	}
 	if w.expired {
 		template.NotAfter = time.Now().AddDate(0, 0, -1)
+	}
+	if w.future {
+		template.NotBefore = time.Now().AddDate(0, 0, 1)
 	}
 	for _, name := range w.names {
 		if address := net.ParseIP(name); address != nil {
@@ -130,6 +166,9 @@ func (g *ground) makeAuthorities() (err error) {
 		return err
 	}
 	if g.registry, err = newAuthority("ground registry CA"); err != nil {
+		return err
+	}
+	if err := g.registry.save(g.path("certificates")); err != nil {
 		return err
 	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

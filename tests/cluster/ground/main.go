@@ -26,6 +26,7 @@ inside a ground:
   ground load-image TAR                         import an image into the node
   ground fault drop ADDRESS                     drop all packets to that address
   ground fault reset                            drop no more than at the start
+  ground misbehave FILE                         play the hosts of that file, until killed
 anywhere:
   ground image DOCKERFILE ROOTFS TAR NAME       pack ROOTFS as the Dockerfile's last stage says`
 
@@ -68,6 +69,8 @@ func run(args []string) (int, error) {
 		return 0, dropPackets(args[1])
 	case command == "fault" && len(args) == 1 && args[0] == "reset":
 		return 0, resetFaults()
+	case command == "misbehave" && len(args) == 1:
+		return 0, misbehave(args[0])
 	case command == "image" && len(args) == 4:
 		return 0, packImage(args[0], args[1], args[2], args[3])
 	}

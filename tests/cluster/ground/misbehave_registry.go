@@ -1,0 +1,250 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// answer is one answer out of the ordinary.
+type answer struct {
+	// On is what has to be asked for: any, ping, manifest, tag, digest, blob,
+	// config, layer, token or tags.
+	On     string `json:"on"`
+	Method string `json:"method"` // any where it is empty
+	From   string `json:"from"`   // pods or node
+	// With is named (a credential is sent), nobody, or a user's name (Basic).
+	With string `json:"with"`
+	// First is how many times; always where it is 0.
+	First int `json:"first"`
+
+	Status  int               `json:"status"` // 200 where it is 0
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body"`
+	// Delay comes before whatever else happens.
+	Delay int `json:"delayMilliseconds"`
+	// End is closed (without a word), reset, or held (nothing is ever said).
+	End string `json:"end"`
+	// Serve is what was asked for, in this manner: cut:N (reset after that many
+	// bytes), empty, short (one byte lacks), other (as long, but other bytes),
+	// type:TYPE, no-digest, whole (ignores Range) or plainly.
+	Serve string `json:"serve"`
+
+	mutex sync.Mutex
+	times int
+}
+
+// play answers one host's requests.
+type play struct {
+	lab  *lab
+	host *misbehaving
+}
+
+// asked is what a request wants.
+type asked struct {
+	kind       string // ping, manifest, blob, token, tags, other
+	repository string
+	reference  string
+}
+
+func parseAsked(path string) asked {
+	rest, isAPI := strings.CutPrefix(path, "/v2/")
+	switch {
+	case path == "/v2/" || path == "/v2":
+		return asked{kind: "ping"}
+	case path == "/token" || path == "/oauth2/token":
+		return asked{kind: "token"}
+	case !isAPI:
+		return asked{kind: "other"}
+	}
+	for _, kind := range []string{"manifest", "blob"} {
+		if repository, reference, ok := strings.Cut(rest, "/"+kind+"s/"); ok {
+			return asked{kind, repository, reference}
+		}
+	}
+	if repository, ok := strings.CutSuffix(rest, "/tags/list"); ok {
+		return asked{kind: "tags", repository: repository}
+	}
+	return asked{kind: "other"}
+}
+
+func (p *play) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
+	w := &statusRecorder{ResponseWriter: writer, status: http.StatusOK}
+	user, _, _ := request.BasicAuth()
+	defer func() {
+		p.lab.journal.write(entry{
+			Host: p.host.host(), Method: request.Method, Path: request.URL.Path, Status: w.status,
+			Agent: request.UserAgent(), User: user, From: vantageOf(request.RemoteAddr),
+		})
+	}()
+	wanted := parseAsked(request.URL.Path)
+	content, kind := p.find(wanted)
+	manner := "plainly"
+	if odd := p.oddAnswer(request, wanted, kind, user); odd != nil {
+		select {
+		case <-time.After(time.Duration(odd.Delay) * time.Millisecond):
+		case <-request.Context().Done():
+			return
+		}
+		if odd.End != "" {
+			w.status = 0
+			p.end(request, odd.End)
+			return
+		}
+		for name, value := range odd.Headers {
+			value = strings.ReplaceAll(value, "{path}", request.URL.Path)
+			w.Header().Set(name, value)
+		}
+		if odd.Serve == "" {
+			if odd.Status == 0 {
+				odd.Status = http.StatusOK
+			}
+			if w.Header().Get("Content-Type") == "" {
+				w.Header().Set("Content-Type", "application/json")
+			}
+			w.Header().Set("Content-Length", strconv.Itoa(len(odd.Body)))
+			w.WriteHeader(odd.Status)
+			_, _ = w.Write([]byte(odd.Body))
+			return
+		}
+		manner = odd.Serve
+	}
+	if wanted.kind == "token" {
+		p.token(w, request)
+		return
+	}
+	if wanted.kind == "other" {
+		writeError(w, http.StatusNotFound, "NOT_FOUND", "there is no such page")
+		return
+	}
+	if !p.admit(w, request, wanted.repository) {
+		return
+	}
+	switch wanted.kind {
+	case "ping":
+		writeJSON(w, http.StatusOK, map[string]any{})
+	case "tags":
+		p.serveTags(w, wanted.repository)
+	default:
+		p.serve(w, request, wanted, content, manner)
+	}
+}
+
+// oddAnswer is the first answer out of the ordinary that fits.
+func (p *play) oddAnswer(request *http.Request, wanted asked, kind, user string) *answer {
+	named := request.Header.Get("Authorization") != ""
+	for i := range p.host.Answers {
+		a := &p.host.Answers[i]
+		names := []string{"any", wanted.kind, kind}
+		if wanted.kind == "manifest" && strings.HasPrefix(wanted.reference, "sha256:") {
+			names = append(names, "digest")
+		} else if wanted.kind == "manifest" {
+			names = append(names, "tag")
+		}
+		fits := slices.Contains(names, a.On) &&
+			(a.Method == "" || a.Method == request.Method) &&
+			(a.From == "" || a.From == vantageOf(request.RemoteAddr)) &&
+			(a.With == "" || a.With == "named" && named || a.With == "nobody" && !named || user != "" && a.With == user)
+		if fits && a.again() {
+			return a
+		}
+	}
+	return nil
+}
+
+func (a *answer) again() bool {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.times++
+	return a.First == 0 || a.times <= a.First
+}
+
+func (p *play) end(request *http.Request, how string) {
+	connection := request.Context().Value(connectionKey{}).(interface{ Close() error })
+	switch how {
+	case "held":
+		<-request.Context().Done()
+	case "reset":
+		resetAny(connection)
+	}
+	panic(http.ErrAbortHandler) // closes the connection without an answer
+}
+
+func (p *play) serveTags(w http.ResponseWriter, repository string) {
+	tags := []string{}
+	for name := range p.host.Images {
+		if held, tag := splitTag(name); held == repository {
+			tags = append(tags, tag)
+		}
+	}
+	if len(tags) == 0 {
+		writeError(w, http.StatusNotFound, "NAME_UNKNOWN", "repository name not known to registry")
+		return
+	}
+	slices.Sort(tags)
+	writeJSON(w, http.StatusOK, map[string]any{"name": repository, "tags": tags})
+}
+
+func (p *play) serve(w http.ResponseWriter, request *http.Request, wanted asked, content *blob, manner string) {
+	if content == nil {
+		code, message := "BLOB_UNKNOWN", "blob unknown to registry"
+		if wanted.kind == "manifest" {
+			code, message = "MANIFEST_UNKNOWN", "manifest unknown"
+			if !p.holds(wanted.repository) {
+				code, message = "NAME_UNKNOWN", "repository name not known to registry"
+			}
+		}
+		writeError(w, http.StatusNotFound, code, message)
+		return
+	}
+	mediaType, body, digest := content.mediaType, content.content, content.digest()
+	if wanted.kind == "blob" {
+		mediaType = "application/octet-stream"
+	}
+	cut := -1
+	verb, argument, _ := strings.Cut(manner, ":")
+	switch verb {
+	case "cut":
+		cut, _ = strconv.Atoi(argument)
+	case "empty":
+		body = nil
+	case "short":
+		body = body[:len(body)-1]
+	case "other":
+		body = slices.Clone(body)
+		body[len(body)/2] ^= 0x20
+	case "type":
+		mediaType = argument
+	case "no-digest":
+		digest = ""
+	}
+	if digest != "" {
+		w.Header().Set("Docker-Content-Digest", digest)
+	}
+	w.Header().Set("Content-Type", mediaType)
+	status := http.StatusOK
+	length := len(body)
+	var from, to int
+	if n, _ := fmt.Sscanf(request.Header.Get("Range"), "bytes=%d-%d", &from, &to); n > 0 && verb != "whole" && wanted.kind == "blob" && from < length {
+		if n == 1 || to >= length {
+			to = length - 1
+		}
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, length))
+		body, status = body[from:to+1], http.StatusPartialContent
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if request.Method == http.MethodHead {
+		return
+	}
+	if cut >= 0 && cut < len(body) {
+		_, _ = w.Write(body[:cut])
+		_ = http.NewResponseController(w).Flush()
+		p.end(request, "reset")
+	}
+	_, _ = w.Write(body)
+}

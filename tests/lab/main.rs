@@ -1,0 +1,131 @@
+//! `make lab`: every case of `tests/lab/cases` through the real kubelet and through the
+//! installed controller, and whether the two agree.
+#![expect(clippy::print_stdout, reason = "it is there to be read")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "it ends where it fails")]
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+mod case;
+#[expect(dead_code, reason = "the integration tests use the rest")]
+#[path = "../ground.rs"]
+mod ground;
+mod judgement;
+mod requests;
+mod seen;
+
+use case::Case;
+use ground::{apply, client, eventually, ground, kubectl};
+use judgement::Judgement;
+use seen::{Seen, Sight};
+
+/// How many cases run at once: as many as two cores can give sandboxes to.
+const AT_ONCE: usize = 14;
+/// How long a case may take: two attempts at a registry that drops packets, and the back-off.
+const PATIENCE: Duration = Duration::from_secs(110);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let begun = Instant::now();
+    let cases = chosen(case::read_all());
+    let mut registries = misbehave(&cases);
+    ground::install(&["--keep-recovered=10m"]);
+    let client = client().await;
+    let seen = Seen::default();
+    let watching = tokio::spawn(seen.clone().watch(client.clone()));
+    make_namespaces(&client, &cases).await;
+    println!("{}", Judgement::HEADER);
+    let run = |case| run(case, &client, &seen);
+    stream::iter(&cases).for_each_concurrent(AT_ONCE, run).await;
+    println!("\nAs it is now that all are through:");
+    let judged =
+        cases.iter().map(|case| (case, judgement::judge(case, &seen.of(&case.namespace()))));
+    let judged: Vec<(&Case, Judgement)> = judged.collect();
+    let wrong = judgement::summarize(&judged);
+    let greedy = requests::compare(&cases);
+    watching.abort();
+    registries.kill().unwrap();
+    registries.wait().unwrap();
+    println!("\n{} cases in {:.0} s", cases.len(), begun.elapsed().as_secs_f64());
+    if wrong || greedy { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// All cases, or those whose name contains one of the arguments.
+fn chosen(cases: Vec<Case>) -> Vec<Case> {
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names.len(), cases.len(), "two cases have the same name");
+    let wanted: Vec<String> = env::args().skip(1).collect();
+    let is_wanted = |case: &Case| {
+        wanted.is_empty() || wanted.iter().any(|part| case.name.contains(part.as_str()))
+    };
+    cases.into_iter().filter(is_wanted).collect()
+}
+
+/// Starts the server that plays all hosts of the cases.
+fn misbehave(cases: &[Case]) -> Child {
+    let hosts: Vec<Value> = cases.iter().flat_map(Case::hosts).collect();
+    let file = ground().logs().join("misbehave.json");
+    std::fs::write(&file, json!(hosts).to_string()).unwrap();
+    let mut child =
+        Command::new("ground").arg("misbehave").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n", "the registries did not start");
+    child
+}
+
+async fn make_namespaces(client: &Client, cases: &[Case]) {
+    let namespace = |case: &Case| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.namespace()}});
+    apply(&cases.iter().map(namespace).collect::<Vec<_>>());
+    let accounts: Api<ServiceAccount> = Api::all(client.clone());
+    eventually("a service account in each namespace", || async {
+        let all = accounts.list(&ListParams::default()).await.unwrap().items;
+        let made = all.iter().filter_map(|account| account.metadata.namespace.as_deref());
+        (made.filter(|name| name.starts_with("lab-")).count() == cases.len()).then_some(())
+    })
+    .await;
+}
+
+/// Runs one case until the kubelet and the controller have said what they have to say.
+async fn run(case: &Case, client: &Client, seen: &Seen) {
+    let namespace = case.namespace();
+    let objects = case.objects();
+    tokio::task::spawn_blocking(move || apply(&objects)).await.unwrap();
+    let later = case.later();
+    if !later.is_empty() {
+        tokio::task::spawn_blocking(move || apply(&later)).await.unwrap();
+    }
+    if let Some(container) = case.ephemeral() {
+        let namespaced = ground::Namespace { name: namespace.clone(), client: client.clone() };
+        namespaced.running("app").await;
+        let patch = json!({"spec": {"ephemeralContainers": [container]}}).to_string();
+        let arguments = ["patch", "pod", "app", "-n", &namespace, "--type=strategic"];
+        kubectl(&[&arguments[..], &["--subresource=ephemeralcontainers", "-p", &patch]].concat());
+    }
+    let begun = Instant::now();
+    while !is_settled(case, &seen.of(&namespace)) && begun.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    println!("{}", judgement::judge(case, &seen.of(&namespace)));
+}
+
+/// Whether the kubelet has tried for a second time where it tries again, and the controller
+/// has answered.
+fn is_settled(case: &Case, sight: &Sight) -> bool {
+    let tries_again = sight.reason == "ErrImagePull";
+    let told = if case.expect.pulls {
+        sight.pulled
+    } else {
+        sight.pulled || sight.failures >= if tries_again { 2 } else { 1 }
+    };
+    told && sight.first.is_some()
+}
