@@ -39,7 +39,7 @@ pub struct Meaning {
 
 /// Says what a message means, the likeliest first. Never empty.
 pub fn read(message: &str) -> Vec<Meaning> {
-    let list = element::split(shortened(message));
+    let list = element::split(shortened(message, LIMIT));
     // Of one chain for each credential, the one that got furthest; the first of several.
     let chains = list.chains.iter().map(|chain| Element::read(chain));
     let furthest =
@@ -54,12 +54,13 @@ pub fn read(message: &str) -> Vec<Meaning> {
     meanings
 }
 
-fn shortened(message: &str) -> &str {
-    let mut end = message.len().min(LIMIT);
-    while !message.is_char_boundary(end) {
+/// The beginning of a text, of at most so many bytes.
+fn shortened(text: &str, limit: usize) -> &str {
+    let mut end = text.len().min(limit);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    &message[..end]
+    &text[..end]
 }
 
 #[cfg(test)]

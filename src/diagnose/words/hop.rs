@@ -1,6 +1,7 @@
 //! Hops: which host failed, and what it is for.
 
 use super::reach::Reach;
+use super::shortened;
 
 /// A host, by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +116,15 @@ const DATA_HOSTS: &[&str] = &[
     "quayio-production-s3",
 ];
 
+/// No address that a message has is longer. Without a limit a text of nothing but `https://`
+/// would be read to its end from each of them.
+const URL_MAX: usize = 8 * 1024;
+
 /// The length of an address at the beginning. Runtimes put a colon behind it, with or
 /// without a blank.
 pub(super) fn length_of_url(text: &str) -> usize {
     let ends = |character: char| character.is_whitespace() || "\"'`)}],;\\".contains(character);
+    let text = shortened(text, URL_MAX);
     let whole = &text[..text.find(ends).unwrap_or(text.len())];
     let authority = whole.find("://").map_or(0, |place| place + 3);
     let path = whole[authority..].find(['/', '?']).map_or(whole.len(), |place| authority + place);
@@ -203,6 +209,7 @@ pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Reach
     let last = requests.last();
     let host = last
         .map(|url| host_of(url))
+        .filter(|host| !host.is_empty())
         .or_else(|| word_after(plain, "lookup "))
         .or_else(|| word_after(plain, "pulling from host "))
         .or_else(|| word_after(plain, "pinging container registry "))

@@ -122,4 +122,11 @@ fn any_text_has_an_answer() {
     }
     assert_eq!(read(&"[rpc error: ".repeat(200_000)).len(), 1);
     assert!(!read(&"\"https://x ".repeat(200_000)).is_empty());
+    assert!(!read(&"https://".repeat(200_000)).is_empty());
+}
+
+#[test]
+fn an_address_without_a_host_names_none() {
+    let meanings = read("Get https://]reg.test/v2/app/manifests/latest: unexpected status: 403");
+    assert_eq!(meanings[0].host, None);
 }
