@@ -57,6 +57,9 @@ func newGenerator(seed uint64) generator {
 
 // question makes one question; what it is hard for depends on its place.
 func (g generator) question(place int) question {
+	if g.chance(40) {
+		return g.hostile(place)
+	}
 	q := question{ID: strconv.Itoa(place), Secrets: []secret{}}
 	switch kind := place % 100; {
 	case kind < 40:
