@@ -20,6 +20,7 @@ help:
 	  'make test     formatting, lints, unit, integration and end-to-end tests' \
 	  'make lab      every fault we know, through the real kubelet and the controller' \
 	  'make cluster  a shell in the test cluster' \
+	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
 	  'make image    the container image, as a file for `ctr images import`' \
 	  'make update   writes again what is generated: crds/ and deploy/'
 
@@ -94,6 +95,13 @@ end-to-end:
 ground:
 	$(say) 'Preparing the test cluster'
 	@tests/cluster/up --prepare
+
+# Each property meets new inputs for SECONDS, all at once; `make unit` tries the same few.
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz:
+	$(say) 'Trying the properties for $(SECONDS) seconds'
+	FUZZ_SECONDS=$(SECONDS) cargo test --locked --quiet --lib properties:: -- --test-threads=64
 
 .PHONY: image
 image:

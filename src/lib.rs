@@ -35,3 +35,6 @@ pub mod server;
 pub mod controller;
 pub mod install;
 pub mod cli;
+
+#[cfg(test)]
+mod properties;

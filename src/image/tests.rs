@@ -1,5 +1,7 @@
 use super::{Host, ImageRef, check_name, guess_registry};
 
+mod properties;
+
 const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 #[test]

@@ -5,6 +5,7 @@ mod answers;
 mod content;
 mod network;
 mod node;
+mod properties;
 mod shape;
 
 /// Checks the first finding of a message.

@@ -5,6 +5,8 @@ use super::{Grant, answer, clean, has_tags, manifest_url, scopes, shown, tags_ur
 use crate::image::ImageRef;
 use crate::secret::Secret;
 
+mod properties;
+
 fn image(text: &str) -> ImageRef {
     ImageRef::parse(text).unwrap()
 }

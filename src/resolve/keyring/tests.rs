@@ -8,6 +8,8 @@ use super::{PullSecret, lookup, shown_key};
 use crate::access::{Access, Gap, Mismatch, Provenance};
 use crate::image::ImageRef;
 
+mod properties;
+
 const EXAMPLES: &str = include_str!("../../../tests/data/keyring-examples.jsonl");
 const JSON: &str = "kubernetes.io/dockerconfigjson";
 
