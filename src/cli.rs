@@ -1,5 +1,6 @@
 //! The command line: what is typed, what it starts, and with which status it ends.
 
+mod check;
 mod cluster;
 mod credentials;
 mod files;
@@ -38,6 +39,8 @@ struct Arguments {
 enum Command {
     /// Run the controller. Outside a cluster it uses KUBECONFIG as kubectl does.
     Run(Box<Run>),
+    /// Say whether an image can be pulled from here, what stops it, and what to do.
+    Check(Box<check::Arguments>),
     /// Say which credentials the kubelet would use for an image, in which order, and why not
     /// the others.
     Credentials(credentials::Arguments),
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(arguments) => run(*arguments)?,
+        Command::Check(arguments) => return check::run(&arguments),
         Command::Credentials(arguments) => return credentials::run(&arguments),
         Command::Crd => print(&install::yaml(&[install::crd()])?)?,
         Command::Manifests => print(&install::yaml(&install::manifests())?)?,
@@ -217,17 +221,22 @@ fn read_certificates(directory: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
         if hidden || path.is_dir() {
             continue;
         }
-        let pem = std::fs::read(&path)
-            .with_context(|| format!("cannot read the certificates in {}", path.display()))?;
-        if !pem.windows(b"BEGIN CERTIFICATE".len()).any(|window| window == b"BEGIN CERTIFICATE") {
-            bail!(
-                "{} holds no certificate in PEM form: it should have -----BEGIN CERTIFICATE-----",
-                path.display()
-            );
-        }
-        certificates.push(pem);
+        certificates.push(certificates_of(&path)?);
     }
     Ok(certificates)
+}
+
+/// The certificates of a file.
+fn certificates_of(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let pem = std::fs::read(path)
+        .with_context(|| format!("cannot read the certificates in {}", path.display()))?;
+    if !pem.windows(b"BEGIN CERTIFICATE".len()).any(|window| window == b"BEGIN CERTIFICATE") {
+        bail!(
+            "{} holds no certificate in PEM form: it should have -----BEGIN CERTIFICATE-----",
+            path.display()
+        );
+    }
+    Ok(pem)
 }
 
 /// Completes when somebody asks this process to end.

@@ -57,6 +57,8 @@ pub enum Repository {
 pub enum Vantage {
     /// The pod network.
     Pod,
+    /// Where somebody typed a command.
+    Here,
 }
 
 /// One walk of the protocol, or the part of it that one credential adds.

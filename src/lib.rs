@@ -29,6 +29,7 @@ pub mod evidence;
 pub mod resolve;
 pub mod probe;
 pub mod diagnose;
+pub mod record;
 pub mod report;
 pub mod publish;
 pub mod server;

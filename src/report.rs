@@ -17,7 +17,7 @@ use crate::target::Target;
 mod announcements;
 mod conditions;
 mod findings;
-mod probes;
+pub mod probes;
 mod size;
 
 pub use announcements::{About, Announcement, EventKind, lasting};
@@ -280,7 +280,7 @@ fn idle_ready(idle: Idle) -> Ready {
 }
 
 /// A message with a capital, as a sentence.
-fn sentence(clause: &str) -> String {
+pub(crate) fn sentence(clause: &str) -> String {
     let mut characters = clause.chars();
     let first = characters.next();
     // A clause that begins with a name, such as a host, keeps it as it is.

@@ -26,6 +26,7 @@ const PURE: &[&str] = &[
     "probe/protocol.rs",
     "diagnose.rs",
     "diagnose",
+    "record.rs",
     "report.rs",
     "report",
     "controller/due.rs",
@@ -33,6 +34,8 @@ const PURE: &[&str] = &[
     "controller/pods.rs",
     "cli/credentials/answer.rs",
     "cli/credentials/batch.rs",
+    "cli/check/answer.rs",
+    "cli/check/asked.rs",
     "cli/manifests.rs",
     "cli/words.rs",
 ];

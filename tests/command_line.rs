@@ -1,5 +1,7 @@
 //! The command line as its users meet it: the program, its outputs and its exit statuses.
 
+mod check;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -8,7 +10,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// A password that no output may hold.
-const CANARY: &str = "canary-5c8e+/%\"pass";
+pub(crate) const CANARY: &str = "canary-5c8e+/%\"pass";
+/// A kubeconfig that is not there.
+pub(crate) const NO_CLUSTER: &str = "/nonexistent/kubeconfig";
 const IMAGE: &str = "registry.shop.test/shop/api:v1";
 
 /// What the program wrote, and how it ended.
@@ -18,15 +22,19 @@ pub(crate) struct Outcome {
     pub(crate) err: String,
 }
 
-/// Runs the program without any cluster within reach.
+/// Runs `registrycheck credentials` without any cluster within reach.
 fn credentials(arguments: &[&str], input: &str) -> Outcome {
-    credentials_of("/nonexistent/kubeconfig", arguments, input)
+    credentials_of(NO_CLUSTER, arguments, input)
+}
+
+/// Runs `registrycheck credentials` with the cluster of a kubeconfig.
+pub(crate) fn credentials_of(kubeconfig: &str, arguments: &[&str], input: &str) -> Outcome {
+    run(kubeconfig, &[&["credentials"], arguments].concat(), input)
 }
 
 /// Runs the program with the cluster of a kubeconfig. What it writes holds no canary.
-pub(crate) fn credentials_of(kubeconfig: &str, arguments: &[&str], input: &str) -> Outcome {
+pub(crate) fn run(kubeconfig: &str, arguments: &[&str], input: &str) -> Outcome {
     let mut child = Command::new(env!("CARGO_BIN_EXE_registrycheck"))
-        .arg("credentials")
         .args(arguments)
         .env("KUBECONFIG", kubeconfig)
         .env_remove("KUBERNETES_SERVICE_HOST")

@@ -11,4 +11,5 @@ mod command_line;
 mod end_to_end;
 mod generated;
 mod ground;
+mod loopback;
 mod words;

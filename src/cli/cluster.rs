@@ -37,8 +37,18 @@ pub(super) async fn config(context: Option<&str>) -> anyhow::Result<Config> {
              get-contexts -o name",
             printable(context)
         ),
-        Err(error) => Err(anyhow::Error::new(error).context("cannot use the kubeconfig")),
+        Err(error) => bail!("cannot use the kubeconfig: {error}"),
     }
+}
+
+/// Whether there is a cluster to ask: a kubeconfig, or that of the pod that this runs in. A
+/// kubeconfig that cannot be used is at hand all the same, and is complained of.
+pub(super) async fn is_at_hand() -> bool {
+    let Err(error) = Config::infer().await else { return true };
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<KubeconfigError>());
+    let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    !matches!(cause, Some(KubeconfigError::FindPath))
+        && !matches!(cause, Some(KubeconfigError::ReadConfig(error, _)) if is_missing(error))
 }
 
 /// The namespace that is meant: the one that is given, or the context's own.

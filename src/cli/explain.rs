@@ -100,7 +100,7 @@ fn in_words(meanings: &[Meaning]) -> String {
     text
 }
 
-fn owner(owner: Owner) -> &'static str {
+pub(super) fn owner(owner: Owner) -> &'static str {
     match owner {
         Owner::Workload => "whoever wrote the pod, its secrets and its service account",
         Owner::Registry => "whoever runs the registry",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::api::ProbeStatus;
-use crate::diagnose::Verdict;
+use crate::diagnose::{Diagnosis, Verdict};
 use crate::evidence::{Attempt, End, Evidence, Step};
 
 use super::Outcome;
@@ -31,6 +31,35 @@ pub(super) fn rows(outcomes: &[Outcome]) -> Vec<ProbeStatus> {
 }
 
 fn rows_of(outcome: &Outcome, evidence: &Evidence) -> Vec<ProbeStatus> {
+    let rows = walks(evidence, &outcome.diagnosis).into_iter().map(|walk| ProbeStatus {
+        image: outcome.target.image.clone(),
+        credential: walk.credential,
+        vantage: format!("{:?}", evidence.vantage),
+        outcome: walk.outcome,
+        steps: steps_line(&walk.steps),
+        correlation_id: walk.correlation.map(str::to_owned),
+    });
+    rows.collect()
+}
+
+/// One credential's way, from the first step on.
+#[derive(Clone, Debug)]
+pub struct Walk<'evidence> {
+    /// The credential, or `anonymous`.
+    pub credential: String,
+    /// `Pullable`, the code of what stopped it, or `Refused` where it is there to compare.
+    pub outcome: String,
+    /// The steps.
+    pub steps: Vec<&'evidence Step>,
+    /// The server's own id of the last request.
+    pub correlation: Option<&'evidence str>,
+}
+
+/// Each credential's way to the registry, in the order in which they were tried.
+pub fn walks<'evidence>(
+    evidence: &'evidence Evidence,
+    diagnosis: &Diagnosis,
+) -> Vec<Walk<'evidence>> {
     let Evidence { opening, attempts, anonymous, .. } = evidence;
     let mut tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
     if tried.is_empty() {
@@ -38,54 +67,42 @@ fn rows_of(outcome: &Outcome, evidence: &Evidence) -> Vec<ProbeStatus> {
     }
     // Beside credentials, what somebody without one gets is only there to explain.
     let is_control = |attempt: &Attempt| attempt.credential.is_none() && !attempts.is_empty();
-    let code = outcome.cause().map(|cause| cause.code.to_string()).unwrap_or_default();
-    tried
-        .into_iter()
-        .map(|attempt| {
-            let steps = if std::ptr::eq(attempt, opening) {
-                steps_line(&opening.steps)
-            } else {
-                let steps: Vec<Step> =
-                    opening.steps.iter().chain(&attempt.steps).cloned().collect();
-                steps_line(&steps)
-            };
-            ProbeStatus {
-                image: outcome.target.image.clone(),
-                credential: attempt
-                    .credential
-                    .as_ref()
-                    .map_or_else(|| "anonymous".to_owned(), ToString::to_string),
-                vantage: format!("{:?}", evidence.vantage),
-                outcome: match attempt.end {
-                    End::Served { .. } => "Pullable".to_owned(),
-                    End::Challenged { .. }
-                    | End::Answered { .. }
-                    | End::Unreachable { .. }
-                    | End::NotSent { .. }
-                        if is_control(attempt) =>
-                    {
-                        "Refused".to_owned()
-                    }
-                    End::Answered { .. }
-                    | End::Challenged { .. }
-                    | End::Unreachable { .. }
-                    | End::NotSent { .. } => {
-                        let credential = attempt.credential.as_ref().map(ToString::to_string);
-                        let mut findings = outcome.diagnosis.findings.iter();
-                        let own = findings.find(|finding| finding.credential == credential);
-                        own.map_or_else(|| code.clone(), |own| own.code.to_string())
-                    }
-                },
-                steps,
-                correlation_id: correlation(&attempt.end),
+    let walk = |attempt: &'evidence Attempt| {
+        let credential = attempt.credential.as_ref().map(ToString::to_string);
+        let own = if std::ptr::eq(attempt, opening) { &[] } else { attempt.steps.as_slice() };
+        let outcome = match attempt.end {
+            End::Served { .. } => "Pullable".to_owned(),
+            End::Challenged { .. }
+            | End::Answered { .. }
+            | End::Unreachable { .. }
+            | End::NotSent { .. }
+                if is_control(attempt) =>
+            {
+                "Refused".to_owned()
             }
-        })
-        .collect()
+            End::Answered { .. }
+            | End::Challenged { .. }
+            | End::Unreachable { .. }
+            | End::NotSent { .. } => {
+                let mut findings = diagnosis.findings.iter();
+                let own = findings.find(|finding| finding.credential == credential);
+                let cause = own.or_else(|| diagnosis.findings.first());
+                cause.map(|cause| cause.code.to_string()).unwrap_or_default()
+            }
+        };
+        Walk {
+            credential: credential.unwrap_or_else(|| "anonymous".to_owned()),
+            outcome,
+            steps: opening.steps.iter().chain(own).collect(),
+            correlation: correlation(&attempt.end),
+        }
+    };
+    tried.into_iter().map(walk).collect()
 }
 
-fn correlation(end: &End) -> Option<String> {
+fn correlation(end: &End) -> Option<&str> {
     match end {
-        End::Answered { answer, .. } => answer.correlation.clone(),
+        End::Answered { answer, .. } => answer.correlation.as_deref(),
         End::Served { .. }
         | End::Challenged { .. }
         | End::Unreachable { .. }
@@ -95,7 +112,7 @@ fn correlation(end: &End) -> Option<String> {
 
 /// `Dns 3 ms 10.1.2.4, Connect 1 ms, Tls 6 ms, Challenge 4 ms 401, Manifest failed in 9 ms:
 /// status 404`.
-pub(super) fn steps_line(steps: &[Step]) -> String {
+pub(super) fn steps_line(steps: &[&Step]) -> String {
     let mut line = String::new();
     for step in steps {
         if !line.is_empty() {
@@ -115,7 +132,8 @@ pub(super) fn steps_line(steps: &[Step]) -> String {
     line
 }
 
-fn duration(micros: u64) -> String {
+/// A step's time, as precisely as somebody wants to read it.
+pub fn duration(micros: u64) -> String {
     match micros {
         0..1_000 => "<1 ms".to_owned(),
         1_000..10_000_000 => format!("{} ms", micros / 1_000),

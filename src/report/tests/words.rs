@@ -88,7 +88,7 @@ fn steps_are_one_line() {
     ];
     let expected =
         "Dns 3 ms 10.1.2.4, Connect <1 ms, Tls 12 s, Manifest failed in 9 ms: status 404";
-    assert_eq!(steps_line(&steps), expected);
+    assert_eq!(steps_line(&steps.iter().collect::<Vec<_>>()), expected);
     assert_eq!(steps_line(&[]), "");
 }
 

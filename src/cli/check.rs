@@ -1,0 +1,189 @@
+//! `registrycheck check`: whether an image can be pulled from here with the credentials that
+//! the kubelet would use, what stops it, and what to do.
+//!
+//! It asks and writes nothing but what it is told to write. What the answer looks like is for
+//! [`answer`] to say.
+
+mod answer;
+mod asked;
+mod surroundings;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::diagnose::{Subject, Verdict};
+use crate::evidence::{Evidence, Step, Vantage};
+use crate::image::ImageRef;
+use crate::probe::{self, Prober};
+use crate::record::{self, Record, Seen, Unprobed};
+
+use super::Output;
+use answer::Answer;
+use asked::Asked;
+use surroundings::Surroundings;
+
+/// The arguments of the command.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The pull secrets are those of a pod, of a service account, or those named with \
+    --pull-secret, read from the cluster that KUBECONFIG names; or those in the manifests given \
+    with -f, and then no cluster is asked. Without any of these they are those of the service \
+    account default; where no cluster is at hand, the image is tried without a credential.\n\n\
+    Exit status: 0 the image can be pulled; 1 it cannot; 2 the arguments, the image or a manifest \
+    are wrong; 3 undecided."
+)]
+pub(super) struct Arguments {
+    /// The image, as it is written in the pod.
+    image: String,
+    /// The namespace of the pod. Left out, it is the one that kubectl would use.
+    #[arg(short, long, conflicts_with_all = ["filename", "anonymous"])]
+    namespace: Option<String>,
+    /// The context of the kubeconfig to use. Left out, it is the current one.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["filename", "anonymous"])]
+    context: Option<String>,
+    /// The pod whose pull secrets are used, and whose failure is to be explained.
+    #[arg(long, value_name = "NAME",
+        conflicts_with_all = ["service_account", "pull_secrets", "filename", "anonymous"])]
+    pod: Option<String>,
+    /// The service account whose pull secrets are used.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["pull_secrets", "filename", "anonymous"])]
+    service_account: Option<String>,
+    /// A pull secret, in the order of the pod's imagePullSecrets; may be given several times.
+    #[arg(long = "pull-secret", value_name = "NAME", conflicts_with_all = ["filename", "anonymous"])]
+    pull_secrets: Vec<String>,
+    /// A file with the Secrets, in the order of the pod's imagePullSecrets, and at most one
+    /// ServiceAccount, as YAML or JSON; - is the standard input; may be given several times.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "anonymous")]
+    filename: Vec<PathBuf>,
+    /// Use no credential.
+    #[arg(long)]
+    anonymous: bool,
+    /// The form of the answer.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+    /// Write what was seen into this file: a report of a wrong answer needs nothing else. It
+    /// holds no password.
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
+    /// How long all of it may take, such as 20s or 2m.
+    #[arg(long, default_value = "20s", value_parser = super::parse_duration, value_name = "DURATION")]
+    timeout: Duration,
+    /// A token service outside its registry's own domain that may be sent credentials; may be
+    /// given several times.
+    #[arg(long = "token-host", value_name = "HOST")]
+    token_hosts: Vec<String>,
+    /// A registry (host or host:port) that is asked over plain HTTP; may be given several times.
+    #[arg(long = "insecure-host", value_name = "HOST")]
+    insecure_hosts: Vec<String>,
+    /// A file of certificates (PEM) to trust beside those of the system; may be given several
+    /// times.
+    #[arg(long = "ca-file", value_name = "FILE")]
+    ca_files: Vec<PathBuf>,
+    /// Ask also a registry whose name leads to this machine. One that is called localhost, or by
+    /// a loopback address, is asked without it.
+    #[arg(long)]
+    allow_loopback: bool,
+}
+
+/// Checks, answers, and says with which status to end.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let asked = Asked::parse(&arguments.image)?;
+    super::install_cryptography()?;
+    let (record, surroundings) = super::runtime()?.block_on(look(arguments, &asked))?;
+    if let Some(file) = &arguments.evidence {
+        write_evidence(file, &record)?;
+    }
+    let diagnosis = record.diagnose();
+    let answer = Answer {
+        asked: &asked,
+        record: &record,
+        diagnosis: &diagnosis,
+        origin: &surroundings.origin,
+    };
+    super::print(&match arguments.output {
+        Output::Text => answer.text(),
+        Output::Json => serde_json::to_string_pretty(&answer.document())? + "\n",
+        Output::Yaml => serde_yaml_ng::to_string(&answer.document())?,
+    })?;
+    Ok(match diagnosis.verdict {
+        Verdict::Pullable => ExitCode::SUCCESS,
+        Verdict::NotPullable => ExitCode::from(1),
+        Verdict::Undecided => ExitCode::from(3),
+    })
+}
+
+/// Reads what belongs to the image, and asks its registry where that has not decided.
+async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, Surroundings)> {
+    let Asked::Image(image) = asked;
+    let surroundings = surroundings::read(arguments, image).await?;
+    let prober = prober(arguments, image, &surroundings)?;
+    let mut record = Record {
+        version: record::VERSION,
+        namespace: surroundings.namespace.clone(),
+        complaint: surroundings.complaint.clone(),
+        fresh: surroundings.fresh,
+        laxity: laxity(arguments),
+        seen: Seen::Unprobed(Unprobed { image: image.clone(), gaps: Vec::new() }),
+    };
+    let access = surroundings.access(image);
+    let complaint = surroundings.complaint.as_ref();
+    let subject = Subject { namespace: &surroundings.namespace, image, complaint };
+    record.seen = if record::explained(subject, &access.gaps).is_some() {
+        Seen::Unprobed(Unprobed { image: image.clone(), gaps: access.gaps })
+    } else {
+        let observer: &(dyn Fn(&Step) + Sync) =
+            if shows_progress(arguments) { &show } else { &|_| {} };
+        let evidence = prober.probe_observed(image, &access, arguments.timeout, observer).await;
+        Seen::Evidence(Box::new(Evidence { vantage: Vantage::Here, ..evidence }))
+    };
+    Ok((record, surroundings))
+}
+
+fn prober(
+    arguments: &Arguments,
+    image: &ImageRef,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Prober> {
+    let mut ca_bundle_pem = Vec::new();
+    for file in &arguments.ca_files {
+        ca_bundle_pem.push(super::certificates_of(file)?);
+    }
+    let settings = probe::Settings {
+        ca_bundle_pem,
+        token_hosts: arguments.token_hosts.clone(),
+        // Who writes localhost on a command line means this very machine.
+        allow_loopback: arguments.allow_loopback || asked::is_this_machine(image.registry()),
+        insecure_hosts: arguments.insecure_hosts.clone(),
+        forbidden: surroundings.api_server.clone(),
+    };
+    Prober::new(settings).context("cannot prepare to probe")
+}
+
+/// In what this probe may be laxer than a node.
+fn laxity(arguments: &Arguments) -> Option<String> {
+    let files = arguments.ca_files.iter().map(|file| format!("trusting {}", file.display()));
+    let hosts = arguments.insecure_hosts.iter();
+    let hosts = hosts.map(|host| format!("with plain HTTP allowed for {host}"));
+    let notes: Vec<String> = files.chain(hosts).collect();
+    (!notes.is_empty()).then(|| notes.join(" and "))
+}
+
+fn shows_progress(arguments: &Arguments) -> bool {
+    matches!(arguments.output, Output::Text) && io::stderr().is_terminal()
+}
+
+/// Shows a step as it happens. A terminal that has gone away stops nothing.
+fn show(step: &Step) {
+    let _ = writeln!(io::stderr(), "{}", answer::step_line(step));
+}
+
+fn write_evidence(file: &Path, record: &Record) -> anyhow::Result<()> {
+    let text = record.to_yaml().context("cannot write the evidence as YAML")?;
+    std::fs::write(file, text)
+        .with_context(|| format!("cannot write the evidence to {}", file.display()))
+}

@@ -1,0 +1,286 @@
+//! The answer of a check: as text for a person, and as a document for a program.
+//!
+//! The document is a promise: `docs/check.md` describes it, and no field of it is renamed or
+//! used for something else.
+
+use serde::Serialize;
+
+use crate::access::Gap;
+use crate::api::{Confidence, Owner, Severity};
+use crate::cli::explain;
+use crate::cli::words::{Origin, Unused, printable, unused};
+use crate::complaint::Complaint;
+use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
+use crate::evidence::{Attempt, Evidence, Repository, Step, Vantage};
+use crate::record::{Record, Seen, Unprobed};
+use crate::report::probes::{self, duration};
+use crate::report::sentence;
+
+use super::asked::Asked;
+
+/// Where the credentials come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Pull secrets.
+    Secrets(Origin),
+    /// The pull secrets of a pod.
+    Pod {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        pod: String,
+    },
+    /// Nowhere: that is what was asked for.
+    Anonymous,
+    /// Nowhere: there is no cluster to read secrets from.
+    NoCluster,
+}
+
+/// What there is to say.
+pub(super) struct Answer<'answer> {
+    pub(super) asked: &'answer Asked,
+    pub(super) record: &'answer Record,
+    pub(super) diagnosis: &'answer Diagnosis,
+    pub(super) origin: &'answer Source,
+}
+
+/// The answer for a program.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Document<'answer> {
+    image: &'answer str,
+    /// Null where it could not be found out.
+    pullable: Option<bool>,
+    /// The cause first.
+    findings: Vec<Found<'answer>>,
+    /// One for each credential that was tried.
+    probes: Vec<Probe<'answer>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Found<'answer> {
+    code: &'static str,
+    severity: Severity,
+    confidence: Confidence,
+    owner: Owner,
+    message: String,
+    remedy: &'answer str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Probe<'answer> {
+    image: &'answer str,
+    credential: String,
+    vantage: Vantage,
+    outcome: String,
+    steps: Vec<Taken<'answer>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Taken<'answer> {
+    name: String,
+    result: &'static str,
+    detail: &'answer str,
+    duration_ms: f64,
+}
+
+impl Answer<'_> {
+    pub(super) fn document(&self) -> Document<'_> {
+        let probes = match &self.record.seen {
+            Seen::Evidence(evidence) => self.probes(evidence),
+            Seen::Unprobed(_) => Vec::new(),
+        };
+        Document {
+            image: self.asked.as_written(),
+            pullable: match self.diagnosis.verdict {
+                Verdict::Pullable => Some(true),
+                Verdict::NotPullable => Some(false),
+                Verdict::Undecided => None,
+            },
+            findings: self.diagnosis.findings.iter().map(found).collect(),
+            probes,
+        }
+    }
+
+    fn probes<'answer>(&'answer self, evidence: &'answer Evidence) -> Vec<Probe<'answer>> {
+        let walks = probes::walks(evidence, self.diagnosis).into_iter();
+        let walks = walks.map(|walk| Probe {
+            image: self.asked.as_written(),
+            credential: walk.credential,
+            vantage: evidence.vantage,
+            outcome: walk.outcome,
+            steps: walk.steps.into_iter().map(taken).collect(),
+        });
+        walks.collect()
+    }
+
+    /// What is wrong, what to do, and then the evidence.
+    pub(super) fn text(&self) -> String {
+        let mut lines = self.verdict();
+        match &self.record.seen {
+            Seen::Evidence(evidence) => {
+                let place = self.origin.in_words();
+                lines.extend([String::new(), format!("Tried from here, {place}:")]);
+                lines.extend(self.evidence(evidence));
+                lines.extend(not_used(&evidence.gaps));
+            }
+            Seen::Unprobed(Unprobed { gaps, .. }) => {
+                let place = self.origin.in_words();
+                lines.extend([String::new(), format!("No registry was asked, {place}.")]);
+                lines.extend(not_used(gaps));
+            }
+        }
+        if let Some(complaint) = &self.record.complaint {
+            lines.extend([String::new(), format!("The kubelet says: {}", said(complaint))]);
+        }
+        lines.iter().map(|line| printable(line) + "\n").collect()
+    }
+
+    fn verdict(&self) -> Vec<String> {
+        let what = self.asked.as_written();
+        let begin = match self.diagnosis.verdict {
+            Verdict::Pullable => format!("{what} can be pulled"),
+            Verdict::NotPullable => format!("{what} cannot be pulled"),
+            Verdict::Undecided => format!("Whether {what} can be pulled is not known"),
+        };
+        let mut findings = self.diagnosis.findings.iter();
+        let Some(cause) = findings.next() else { return vec![format!("{begin}.")] };
+        let mut lines = vec![format!("{begin}: {}{}", closed(&cause.message), doubt(cause))];
+        if !cause.remedy.is_empty() {
+            lines.push(cause.remedy.clone());
+        }
+        if self.diagnosis.verdict != Verdict::Pullable {
+            let (code, owner) = (cause.code, explain::owner(cause.owner));
+            lines.push(format!("This is {code}, for {owner} to mend."));
+        }
+        for finding in findings {
+            let Finding { code, message, remedy, .. } = finding;
+            let doubt = doubt(finding);
+            lines.extend([String::new(), format!("Also {code}: {}{doubt}", closed(message))]);
+            if !remedy.is_empty() {
+                lines.push(format!("  {remedy}"));
+            }
+        }
+        lines
+    }
+
+    fn evidence(&self, evidence: &Evidence) -> Vec<String> {
+        let Evidence { opening, attempts, anonymous, repository, .. } = evidence;
+        let mut lines = vec!["  without a credential, as every pull begins".to_owned()];
+        lines.extend(opening.steps.iter().map(indented));
+        let walks = probes::walks(evidence, self.diagnosis);
+        let tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
+        for (attempt, walk) in tried.iter().zip(&walks) {
+            let purpose = if attempt.credential.is_none() && !attempts.is_empty() {
+                ", to compare"
+            } else {
+                ""
+            };
+            lines.push(format!("  {}{purpose}: {}", walk.credential, walk.outcome));
+            lines.extend(attempt.steps.iter().map(indented));
+        }
+        for walk in &walks {
+            if let Some(id) = walk.correlation {
+                lines.push(format!("  the registry's id of the last request: {id}"));
+            }
+        }
+        lines.extend(repository.as_ref().map(|repository| match repository {
+            Repository::Exists => "  the repository has tags".to_owned(),
+            Repository::Unknown => "  the registry knows no such repository".to_owned(),
+            Repository::NotTold { status: 0 } => "  the repository's tags: no answer".to_owned(),
+            Repository::NotTold { status } => {
+                format!("  the repository's tags: status {status}, which tells nothing")
+            }
+        }));
+        lines
+    }
+}
+
+impl Source {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Secrets(origin) => format!("with the pull secrets {}", origin.in_words()),
+            Self::Pod { namespace, pod } => {
+                format!("with the pull secrets of pod {pod} in namespace {namespace}")
+            }
+            Self::Anonymous => "without a credential, as --anonymous asks".to_owned(),
+            Self::NoCluster => "without a credential, for no cluster is at hand and no secret is \
+                                given (set KUBECONFIG, or name a file with -f)"
+                .to_owned(),
+        }
+    }
+}
+
+fn found(finding: &Finding) -> Found<'_> {
+    let Finding { code, severity, confidence, owner, message, remedy, .. } = finding;
+    Found {
+        code: code.as_str(),
+        severity: *severity,
+        confidence: *confidence,
+        owner: *owner,
+        message: sentence(message),
+        remedy,
+    }
+}
+
+fn taken(step: &Step) -> Taken<'_> {
+    let Step { name, passed, detail, micros } = step;
+    let micros = u32::try_from(*micros).unwrap_or(u32::MAX);
+    Taken {
+        name: format!("{name:?}"),
+        result: if *passed { "passed" } else { "failed" },
+        detail,
+        duration_ms: f64::from(micros) / 1_000.0,
+    }
+}
+
+/// A clause with its full stop.
+fn closed(clause: &str) -> String {
+    if clause.ends_with(['.', '!', '?']) { clause.to_owned() } else { format!("{clause}.") }
+}
+
+fn doubt(finding: &Finding) -> &'static str {
+    match finding.confidence {
+        Confidence::Certain => "",
+        Confidence::Likely => " Likely, not certain.",
+        Confidence::Possible => " Possible, no more.",
+    }
+}
+
+/// `Challenge     4 ms  401, Bearer`.
+pub(super) fn step_line(step: &Step) -> String {
+    let Step { name, passed, detail, micros } = step;
+    let (name, time) = (format!("{name:?}"), duration(*micros));
+    let result = if *passed { "" } else { "failed: " };
+    let line = printable(&format!("{name:<10} {time:>7}  {result}{detail}"));
+    line.trim_end().to_owned()
+}
+
+fn indented(step: &Step) -> String {
+    format!("    {}", step_line(step))
+}
+
+fn not_used(gaps: &[Gap]) -> Vec<String> {
+    let line = |gap| {
+        let Unused { secret, key, reason } = unused(gap);
+        let key = key.map(|key| format!(" (key {key})")).unwrap_or_default();
+        format!("  secret {secret}{key} {reason}")
+    };
+    let heading = (!gaps.is_empty()).then(|| "Not used:".to_owned());
+    heading.into_iter().chain(gaps.iter().map(line)).collect()
+}
+
+fn said(complaint: &Complaint) -> String {
+    match complaint {
+        Complaint::PullFailed { cause } if cause.is_empty() => "the pull failed".to_owned(),
+        Complaint::PullFailed { cause }
+        | Complaint::KeyringBroken { cause }
+        | Complaint::InspectFailed { cause }
+        | Complaint::SignatureRejected { cause } => shorten(cause, 1_000),
+        Complaint::InvalidName => "the image's name is invalid".to_owned(),
+        Complaint::NeverPull => "imagePullPolicy is Never".to_owned(),
+    }
+}

@@ -1,0 +1,128 @@
+//! What belongs to an image: its pull secrets, and the pod that waits for it.
+
+use std::net::IpAddr;
+
+use anyhow::{Context as _, bail};
+use kube::{Api, Client, Config};
+
+use crate::access::Access;
+use crate::cli::words::{Origin, printable};
+use crate::cli::{Undecided, api_server_addresses, cluster, files};
+use crate::complaint::Complaint;
+use crate::image::ImageRef;
+use crate::resolve::Fetched;
+use crate::resolve::keyring::{self, PullSecret};
+use crate::target::pod::Pod;
+use crate::target::{self, SecretSource};
+
+use super::Arguments;
+use super::answer::Source;
+
+/// The namespace in commands to paste where nobody has said which.
+const SOME_NAMESPACE: &str = "NAMESPACE";
+
+/// What belongs to an image.
+pub(super) struct Surroundings {
+    /// The namespace, for commands to paste.
+    pub(super) namespace: String,
+    /// Where the secrets come from.
+    pub(super) origin: Source,
+    /// What the kubelet says of the pod.
+    pub(super) complaint: Option<Complaint>,
+    /// Whether these are the words of an attempt that has just failed.
+    pub(super) fresh: bool,
+    /// The addresses of the API server, which is no registry.
+    pub(super) api_server: Vec<IpAddr>,
+    secrets: Secrets,
+}
+
+enum Secrets {
+    Read(Vec<PullSecret>),
+    Fetched(Fetched),
+}
+
+impl Surroundings {
+    fn of_secrets(origin: Source, secrets: Vec<PullSecret>) -> Self {
+        Self {
+            namespace: SOME_NAMESPACE.to_owned(),
+            origin,
+            complaint: None,
+            fresh: false,
+            api_server: Vec::new(),
+            secrets: Secrets::Read(secrets),
+        }
+    }
+
+    /// The credentials for the image, in the kubelet's order.
+    pub(super) fn access(&self, image: &ImageRef) -> Access {
+        match &self.secrets {
+            Secrets::Read(secrets) => keyring::lookup(secrets, image),
+            Secrets::Fetched(fetched) => fetched.access(image),
+        }
+    }
+}
+
+/// Reads what belongs to an image, from where the arguments say.
+pub(super) async fn read(arguments: &Arguments, image: &ImageRef) -> anyhow::Result<Surroundings> {
+    let Arguments { namespace, context, pod, service_account, pull_secrets, filename, .. } =
+        arguments;
+    if arguments.anonymous {
+        return Ok(Surroundings::of_secrets(Source::Anonymous, Vec::new()));
+    }
+    if !filename.is_empty() {
+        let (origin, secrets) = files::secrets(filename)?;
+        return Ok(Surroundings::of_secrets(Source::Secrets(origin), secrets));
+    }
+    let asks_cluster = [namespace, context, pod, service_account].into_iter().any(Option::is_some)
+        || !pull_secrets.is_empty();
+    if !asks_cluster && !cluster::is_at_hand().await {
+        return Ok(Surroundings::of_secrets(Source::NoCluster, Vec::new()));
+    }
+    let config = cluster::config(context.as_deref()).await?;
+    in_cluster(arguments, image, config).await
+}
+
+async fn in_cluster(
+    arguments: &Arguments,
+    image: &ImageRef,
+    config: Config,
+) -> anyhow::Result<Surroundings> {
+    let namespace = cluster::namespace(arguments.namespace.as_deref(), &config)?;
+    let api_server = api_server_addresses(&config);
+    let client = cluster::client(config)?;
+    let mut complaint = None;
+    let mut fresh = false;
+    let (origin, source) = if let Some(name) = &arguments.pod {
+        cluster::check_name("pod", name)?;
+        let state = target::read_pod(&pod(&client, &namespace, name).await?);
+        let waits = state.failing.waits;
+        if let Some(wait) = waits.into_iter().find(|wait| wait.image == image.as_written()) {
+            complaint = Some(wait.complaint);
+            fresh = wait.fresh;
+        }
+        let (namespace, pod) = (namespace.clone(), name.clone());
+        (Source::Pod { namespace, pod }, SecretSource::Listed(state.failing.pull_secrets))
+    } else {
+        let source =
+            cluster::source(arguments.service_account.as_deref(), &arguments.pull_secrets)?;
+        let origin = Origin::Cluster { namespace: namespace.clone(), source: source.clone() };
+        (Source::Secrets(origin), source)
+    };
+    let fetched = cluster::fetch(&client, &namespace, &source).await?;
+    let secrets = Secrets::Fetched(fetched);
+    Ok(Surroundings { namespace, origin, complaint, fresh, api_server, secrets })
+}
+
+async fn pod(client: &Client, namespace: &str, name: &str) -> anyhow::Result<Pod> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let read = api.get_opt(name).await;
+    let read = read.with_context(|| format!("cannot read pod {namespace}/{name}"));
+    match read.context(Undecided)? {
+        Some(pod) => Ok(pod),
+        None => bail!(
+            "pod {} does not exist in namespace {namespace}; to see those that do: kubectl get \
+             pods -n {namespace}",
+            printable(name)
+        ),
+    }
+}

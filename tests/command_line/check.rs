@@ -1,0 +1,164 @@
+//! `registrycheck check` against registries on this machine.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::{CANARY, NO_CLUSTER, Outcome, run};
+use crate::loopback::{Request, Response, registry};
+
+/// The answer to a request for a credential.
+fn unauthorized(challenge: &str) -> Response {
+    Response::of(401).with("WWW-Authenticate", challenge).saying(
+        json!({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]})
+            .to_string(),
+    )
+}
+
+/// A registry with one image, shop/api:v1, for alice and her password.
+fn basic(request: &Request) -> Response {
+    let alice = format!("Basic {}", STANDARD.encode(format!("alice:{CANARY}")));
+    if request.authorization.as_deref() != Some(alice.as_str()) {
+        return unauthorized("Basic realm=\"test\"");
+    }
+    match request.target.as_str() {
+        "/v2/" => Response::of(200),
+        "/v2/shop/api/manifests/v1" => served(),
+        "/v2/shop/api/tags/list?n=1" => Response::of(200).saying(r#"{"tags":["v1"]}"#),
+        _ => Response::of(404)
+            .saying(json!({"errors": [{"code": "MANIFEST_UNKNOWN", "message": ""}]}).to_string()),
+    }
+}
+
+fn served() -> Response {
+    Response::of(200).with("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+}
+
+/// A pull secret as a manifest.
+fn secret(server: &str, password: &str) -> String {
+    let auths = json!({"auths": {server: {"username": "alice", "password": password}}});
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "regcred"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": auths.to_string()},
+    })
+    .to_string()
+}
+
+fn check(arguments: &[&str], input: &str) -> Outcome {
+    run(NO_CLUSTER, &[&["check"], arguments].concat(), input)
+}
+
+/// What the program says of an image, by its exit status and the code of the cause.
+#[track_caller]
+fn answered(arguments: &[&str], input: &str, status: i32, code: &str) -> Value {
+    let outcome = check(&[arguments, &["-o", "json"]].concat(), input);
+    assert_eq!(outcome.status, status, "{arguments:?}: {}{}", outcome.out, outcome.err);
+    assert_eq!(outcome.err, "", "who is no terminal sees no progress");
+    let document: Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!(document["findings"][0]["code"], code, "{document}");
+    document
+}
+
+#[track_caller]
+fn refused(arguments: &[&str], input: &str, expected: &str) {
+    let outcome = check(arguments, input);
+    assert!(outcome.err.contains(expected), "{arguments:?}: {}", outcome.err);
+    assert_eq!((outcome.status, outcome.out.as_str()), (2, ""), "{arguments:?}");
+}
+
+#[test]
+fn the_exit_status_is_the_verdict() {
+    let host = registry(basic);
+    let image = format!("{host}/shop/api:v1");
+    let right = secret(&host, CANARY);
+    let pulled = answered(&[&image, "-f", "-"], &right, 0, "Pullable");
+    assert_eq!(pulled["pullable"], true);
+    let wrong = secret(&host, "wrong-canary");
+    let rejected = answered(&[&image, "-f", "-"], &wrong, 1, "CredentialRejected");
+    assert_eq!(rejected["pullable"], false);
+    answered(&[&image, "--anonymous"], "", 1, "NoCredentials");
+    answered(&[&image], "", 1, "NoCredentials");
+    answered(&[&format!("{host}/shop/api:v2"), "-f", "-"], &right, 1, "TagNotFound");
+    let strange = registry(|_| Response::of(418));
+    let open = answered(&[&format!("{strange}/a")], "", 3, "Inconclusive");
+    assert_eq!(open["pullable"], Value::Null);
+}
+
+#[test]
+fn the_document_has_the_fields_that_are_promised() {
+    let host = registry(basic);
+    let image = format!("{host}/shop/api:v1");
+    let document = answered(&[&image, "-f", "-"], &secret(&host, CANARY), 0, "Pullable");
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&document), ["findings", "image", "probes", "pullable"]);
+    let finding = &document["findings"][0];
+    assert_eq!(keys(finding), ["code", "confidence", "message", "owner", "remedy", "severity"]);
+    let probe = &document["probes"][0];
+    assert_eq!(keys(probe), ["credential", "image", "outcome", "steps", "vantage"]);
+    assert_eq!(probe["credential"], format!("secret regcred (key {host})"));
+    assert_eq!((&probe["outcome"], &probe["vantage"]), (&json!("Pullable"), &json!("Here")));
+    let steps = probe["steps"].as_array().unwrap();
+    for step in steps {
+        assert_eq!(keys(step), ["detail", "durationMs", "name", "result"]);
+        assert!(step["durationMs"].is_number() && step["result"] == "passed", "{step}");
+    }
+    let names: Vec<&str> = steps.iter().map(|step| step["name"].as_str().unwrap()).collect();
+    assert_eq!(&names[..3], ["Connect", "Challenge", "Manifest"]);
+}
+
+#[test]
+fn yaml_says_the_same_as_json() {
+    let image = format!("{}/a", registry(|_| Response::of(503)));
+    let forget_times = |mut document: Value| {
+        for step in document["probes"][0]["steps"].as_array_mut().unwrap() {
+            step["durationMs"] = Value::Null;
+        }
+        document
+    };
+    let json = answered(&[&image], "", 1, "RegistryUnavailable");
+    let yaml = check(&[&image, "-o", "yaml"], "");
+    let yaml: Value = serde_yaml_ng::from_str(&yaml.out).unwrap();
+    assert_eq!(forget_times(yaml), forget_times(json));
+}
+
+#[test]
+fn a_person_is_told_what_is_wrong_what_to_do_and_what_was_seen() {
+    let host = registry(basic);
+    let image = format!("{host}/shop/api:v1");
+    let outcome = check(&[&image, "-f", "-"], &secret(&host, "wrong-canary"));
+    let lines: Vec<&str> = outcome.out.lines().collect();
+    let verdict = format!("{image} cannot be pulled: {host} refuses the user name or password");
+    assert!(lines[0].starts_with(&verdict), "{}", outcome.out);
+    assert!(lines[1].contains("kubectl create secret docker-registry regcred"), "{}", outcome.out);
+    for expected in [
+        "Tried from here, with the pull secrets in standard input:",
+        "  without a credential, as every pull begins",
+        &format!("  secret regcred (key {host}): CredentialRejected"),
+    ] {
+        assert!(lines.contains(&expected), "{expected}: {}", outcome.out);
+    }
+    let without = check(&[&image], "").out;
+    assert!(without.contains("without a credential, for no cluster is at hand"), "{without}");
+}
+
+#[test]
+fn what_is_wrong_on_the_command_line_is_said_with_what_to_write() {
+    let image = "r.test/a:1";
+    refused(&["https://r.test/App:1"], "", "; write r.test/app:1");
+    refused(&[image, "-f", "/nonexistent/file"], "", "cannot read /nonexistent/file: ");
+    refused(&[image, "-f", "-"], "", "there is no Secret in it");
+    refused(&[image, "-f", "-"], "a: [canary", "it is neither YAML nor JSON");
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: d}\n";
+    refused(&[image, "-f", "-"], account, "ServiceAccount d is no Secret; write the Secrets");
+    let accounts = format!("{account}---\n{account}---\n{}", secret("r.test", CANARY));
+    refused(&[image, "-f", "-"], &accounts, "write at most one ServiceAccount");
+    refused(&[image, "-n", "shop"], "", "set KUBECONFIG, or give the secrets with -f");
+    refused(&[image, "-n", "shop", "-f", "-"], "", "cannot be used with");
+    refused(&[image, "--pod", "p", "--pull-secret", "s"], "", "cannot be used with");
+    refused(&[image, "--anonymous", "-f", "-"], "", "cannot be used with");
+    refused(&[image, "--timeout", "soon"], "", "soon is no duration: write for example 30s");
+    refused(&[image, "--ca-file", "/etc/hostname"], "", "holds no certificate in PEM form");
+    refused(&[image, "-o", "jsn"], "", "[possible values: text, json, yaml]");
+    refused(&[image, "--node", "n"], "", "unexpected argument '--node'");
+}
