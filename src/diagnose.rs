@@ -19,6 +19,7 @@ pub mod catalogue;
 mod credentials;
 mod network;
 mod progress;
+pub mod remedy;
 pub mod words;
 
 pub use progress::Progress;
@@ -285,8 +286,8 @@ pub fn node_disagrees(subject: Subject<'_>) -> Finding {
         subject.registry(),
         subject.image
     );
-    let remedy = "If the credentials were mended a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise compare the node with the pod network: its resolver, its route to the registry, the certificates that its container runtime trusts (certs.d), its mirrors and its clock.";
-    Finding::new(Code::NodeDisagrees, Confidence::Likely, message, remedy.to_owned())
+    let remedy = subject.remedy(Code::NodeDisagrees, None);
+    Finding::new(Code::NodeDisagrees, Confidence::Likely, message, remedy)
 }
 
 /// Says what is wrong with a name that is no image reference.
@@ -332,21 +333,19 @@ pub fn without_probe(subject: Subject<'_>, gaps: &[Gap]) -> Option<Diagnosis> {
             Code::ImageNeverPulled,
             Confidence::Certain,
             format!("imagePullPolicy is Never, and {image} is not on the node"),
-            "Set imagePullPolicy: IfNotPresent in the pod's spec, or put the image on the node."
-                .to_owned(),
+            subject.remedy(Code::ImageNeverPulled, None),
         ),
         Some(Complaint::InspectFailed { cause }) => Finding::new(
             Code::ImageInspectFailed,
             Confidence::Likely,
             format!("the node's runtime cannot inspect {image}: {}", shorten(cause, 300)),
-            "Look at the container runtime on the node: journalctl -u containerd.".to_owned(),
+            subject.remedy(Code::ImageInspectFailed, None),
         ),
         Some(Complaint::SignatureRejected { cause }) => Finding::new(
             Code::SignatureRejected,
             Confidence::Likely,
             format!("the node's signature policy refuses {image}: {}", shorten(cause, 300)),
-            "Sign the image as the policy asks, or change the policy of the node's runtime."
-                .to_owned(),
+            subject.remedy(Code::SignatureRejected, None),
         ),
         Some(
             Complaint::PullFailed { .. } | Complaint::InvalidName | Complaint::KeyringBroken { .. },

@@ -1,5 +1,7 @@
 //! Findings about what a server answered, and about requests that were not sent.
 
+use std::net::IpAddr;
+
 use crate::access::Provenance;
 use crate::api::Confidence;
 use crate::evidence::{Answer, Attempt, End, Evidence, Hop, NotSent, Repository, Role, StepName};
@@ -83,7 +85,7 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
             Code::NetworkRuleDenied,
             Confidence::Certain,
             format!("the firewall of {} refuses this cluster's address ({said})", hop.host),
-            format!("Let the address in that the answer names: for an Azure registry, az acr network-rule add -n {} --ip-address ADDRESS. Or reach it by a private endpoint.", hop.host.split('.').next().unwrap_or_default()),
+            let_in(subject, answer),
         ),
         403 if answered.has_error("DENIED") || answered.has_token() => {
             hidden(subject, answered, &said)
@@ -92,27 +94,41 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
             Code::AccessForbidden,
             subject.confidence(&["403", "forbidden"]),
             format!("{} forbids access ({said})", hop.host),
-            format!("Ask whoever runs {} which it is: a firewall that does not know this cluster's outgoing address, a disabled public endpoint, or a credential without rights.", hop.host),
+            subject.remedy_at(Code::AccessForbidden, &hop.host),
         ),
         404 => not_found(subject, answered, &said),
         429 => Finding::new(
             Code::RateLimited,
             subject.confidence(&["429", "too many requests", "toomanyrequests"]),
             format!("{} limits requests ({said})", hop.host),
-            "Wait until the limit ends. To raise it, pull with a credential of an account that has a higher limit, or through a cache of your own.".to_owned(),
+            subject.remedy(Code::RateLimited, None),
         ),
         500..=599 => Finding::new(
             Code::RegistryUnavailable,
             subject.confidence(&[&answer.status.to_string()]),
             format!("{} answers with a server error ({said})", hop.host),
-            format!("Wait, and look at the status page of {} or ask whoever runs it; the kubelet goes on trying by itself.", hop.host),
+            subject.remedy_at(Code::RegistryUnavailable, &hop.host),
         ),
         _ => Finding::new(
             Code::Inconclusive,
             Confidence::Possible,
-            format!("{} answers the request for {image} with {said}, which does not decide", hop.host),
+            format!(
+                "{} answers the request for {image} with {said}, which does not decide",
+                hop.host
+            ),
             "Ask whoever runs the registry what this answer means.".to_owned(),
         ),
+    }
+}
+
+/// How to let in the address that a firewall names.
+fn let_in(subject: Subject<'_>, answer: &Answer) -> String {
+    let remedy = subject.remedy(Code::NetworkRuleDenied, None);
+    let mut words = answer.errors.iter().flat_map(|error| error.message.split(['\'', '"', ' ']));
+    let address = words.find_map(|word| word.parse::<IpAddr>().ok());
+    match address {
+        Some(address) => remedy.replace("ADDRESS", &address.to_string()),
+        None => remedy,
     }
 }
 
@@ -141,18 +157,14 @@ fn not_found(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Findi
     }
     let repository_missing = (
         format!("{registry} has no repository {path}"),
-        format!(
-            "Correct the repository in the image's name, or push the image: docker push {image}"
-        ),
+        subject.remedy(Code::RepositoryNotFound, None),
     );
     let tag_missing = (
         match (image.digest(), image.tag()) {
             (None, Some(tag)) => format!("{registry} has the repository {path}, but no tag {tag}"),
             _ => format!("{registry} has the repository {path}, but not {}", image.reference()),
         },
-        format!(
-            "Correct the tag or digest in the image's name, or push the image: docker push {image}"
-        ),
+        subject.remedy(Code::TagNotFound, None),
     );
     match &answered.evidence.repository {
         Some(Repository::Exists) => {
@@ -185,10 +197,7 @@ fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
         format!(
             "{registry} refuses {image} to {who} ({said}): either it does not exist, or it may not be pulled with that; the registry hides which"
         ),
-        format!(
-            "Check that {} exists in {registry} under exactly this name, and that the account of the credential may pull from it.",
-            image.path()
-        ),
+        subject.remedy(Code::NotFoundOrNotAuthorized, None),
     )
 }
 

@@ -34,8 +34,16 @@ pub struct Row {
     pub title: &'static str,
     /// What it means.
     pub meaning: &'static str,
+    /// What to do, in sentences. A command stands after a colon and goes on to the end of
+    /// its sentence. Words in capitals stand for names, which a finding fills in as far as
+    /// it knows them ([`remedy`](super::remedy)).
+    pub remedy: &'static str,
+    /// What to do instead where the registry is one of Azure.
+    pub azure: Option<&'static str>,
     /// The document or program that the rule rests on.
     pub source: &'static str,
+    /// Where to read that; `None` for rules of our own.
+    pub url: Option<&'static str>,
 }
 
 /// The parts of a pull, in their order.
@@ -235,7 +243,10 @@ mod tests {
             let row = code.row();
             assert!(row.title.ends_with('.'), "{code}: {}", row.title);
             assert!(row.meaning.ends_with('.'), "{code}: {}", row.meaning);
-            assert!(!row.source.is_empty(), "{code}");
+            let azure = row.azure.is_none_or(|azure| azure.ends_with('.'));
+            assert!(!row.remedy.is_empty() && azure, "{code}: {}", row.remedy);
+            let https = row.url.is_none_or(|url| url.starts_with("https://"));
+            assert!(!row.source.is_empty() && https, "{code}: {}", row.source);
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::access::{Gap, Provenance};
 use crate::api::{Confidence, Severity};
 
 use super::catalogue::{Code, Stage};
+use super::remedy::{either, is_azure};
 use super::{Finding, Subject, Verdict};
 
 /// How many entries of one secret a message names.
@@ -75,25 +76,9 @@ fn no_credentials(subject: Subject<'_>) -> Finding {
     let registry = subject.registry();
     let message =
         format!("no pull secret is given for {image}, and {registry} refuses anonymous pulls");
-    let secret = format!(
-        "reate a pull secret and name it in the pod's imagePullSecrets, or in those of its service account (which only new pods get): {}",
-        create_secret(subject, "regcred")
-    );
-    let remedy = if is_azure(registry.as_str()) {
-        let name = registry.as_str().split('.').next().unwrap_or_default();
-        format!(
-            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr {name}. Or c{secret}"
-        )
-    } else {
-        format!("C{secret}")
-    };
+    let remedy = subject.remedy(Code::NoCredentials, None);
     // The node may have credentials of its own, which this probe does not see.
     Finding::new(Code::NoCredentials, Confidence::Likely, message, remedy)
-}
-
-/// Whether a host is a registry of Azure, for which the nodes of AKS mostly have an identity.
-fn is_azure(host: &str) -> bool {
-    [".azurecr.io", ".azurecr.cn", ".azurecr.us"].iter().any(|suffix| host.ends_with(suffix))
 }
 
 /// One finding for each secret, however many of its entries do not match.
@@ -130,7 +115,7 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             Code::PullSecretMissing,
             Confidence::Certain,
             format!("pull secret {secret} does not exist in namespace {namespace}"),
-            format!("Create it: {}", create_secret(subject, secret)),
+            subject.remedy(Code::PullSecretMissing, Some(secret)),
         ),
         Gap::SecretForbidden { secret } => Finding::new(
             Code::PullSecretUnreadable,
@@ -138,15 +123,13 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             format!(
                 "this controller may not read pull secret {secret} in namespace {namespace}, so nothing is concluded from it"
             ),
-            format!(
-                "Let the controller read it: its ClusterRole needs get on secrets. To see whether it may: kubectl auth can-i get secret/{secret} -n {namespace} --as system:serviceaccount:registrycheck:registrycheck"
-            ),
+            subject.remedy(Code::PullSecretUnreadable, Some(secret)),
         ),
         Gap::SecretIgnored { secret, reason } => Finding::new(
             Code::PullSecretMalformed,
             Confidence::Certain,
             format!("the kubelet passes over pull secret {secret}: {reason}"),
-            format!("Replace it: {}", replace_secret(subject, secret)),
+            subject.remedy(Code::PullSecretMalformed, Some(secret)),
         ),
         Gap::KeyringBroken { secret, reason } => Finding::new(
             Code::PullSecretMalformed,
@@ -154,7 +137,7 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             format!(
                 "the kubelet pulls nothing for the pod, because pull secret {secret} cannot be read: {reason}"
             ),
-            format!("Replace it: {}", replace_secret(subject, secret)),
+            subject.remedy(Code::PullSecretMalformed, Some(secret)),
         ),
         Gap::EntryDropped { secret, key, reason } => Finding::new(
             Code::PullSecretHostMismatch,
@@ -162,7 +145,7 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             format!(
                 "pull secret {secret} has no entry for {registry}: {key} is dropped, since {reason}"
             ),
-            add_secret(subject, secret),
+            subject.remedy(Code::PullSecretHostMismatch, Some(secret)),
         ),
         Gap::EntryNotMatching { secret, key, rule } => Finding::new(
             Code::PullSecretHostMismatch,
@@ -170,57 +153,21 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             format!(
                 "pull secret {secret} has no entry for {registry}: {key} does not match, since {rule}"
             ),
-            add_secret(subject, secret),
+            subject.remedy(Code::PullSecretHostMismatch, Some(secret)),
         ),
     };
     finding.of_credential(Some(format!("secret {}", gap.secret())))
 }
 
-/// The line that creates a pull secret for the image's registry.
-fn create_secret(subject: Subject<'_>, secret: &str) -> String {
-    let server = match subject.registry().as_str() {
-        "docker.io" => "https://index.docker.io/v1/",
-        other => other,
-    };
-    format!(
-        "kubectl create secret docker-registry {secret} -n {} --docker-server={server} --docker-username=USER --docker-password=PASSWORD",
-        subject.namespace
-    )
-}
-
-/// Another secret beside one whose entries are for other registries, which stay.
-fn add_secret(subject: Subject<'_>, secret: &str) -> String {
-    format!(
-        "Create another secret, and name it in imagePullSecrets beside {secret}: {}",
-        create_secret(subject, &format!("{secret}-2"))
-    )
-}
-
-/// A secret's type cannot be changed, so it has to be made anew.
-fn replace_secret(subject: Subject<'_>, secret: &str) -> String {
-    format!(
-        "kubectl delete secret {secret} -n {} && {}",
-        subject.namespace,
-        create_secret(subject, secret)
-    )
-}
-
-/// The line that puts another user name and password into a pull secret.
-pub(super) fn update_secret(subject: Subject<'_>, secret: &str) -> String {
-    format!("{} --dry-run=client -o yaml | kubectl apply -f -", create_secret(subject, secret))
-}
-
 /// The image is public, and a credential that the registry refuses stands in the way.
 pub(super) fn stale(subject: Subject<'_>, provenance: &Provenance) -> Finding {
-    let Subject { namespace, image, .. } = subject;
-    let Provenance::PullSecret { secret, key } = provenance;
+    let image = subject.image;
+    let Provenance::PullSecret { secret, .. } = provenance;
     let message = format!(
         "{} serves {image} to anybody, and refuses the credential in pull secret {secret}, which is what breaks the pull",
         subject.registry()
     );
-    let remedy = format!(
-        "Take the entry {key} out of the secret, or the secret out of the pod's imagePullSecrets; where nothing else needs it: kubectl delete secret {secret} -n {namespace}"
-    );
+    let remedy = subject.remedy(Code::StaleCredential, Some(secret));
     Finding::new(Code::StaleCredential, Confidence::Certain, message, remedy)
         .of_credential(Some(provenance.to_string()))
 }
@@ -228,14 +175,14 @@ pub(super) fn stale(subject: Subject<'_>, provenance: &Provenance) -> Finding {
 /// Docker Hub gives a token to anybody and then answers alike for what is private and for
 /// what does not exist.
 pub(super) fn hidden_from_strangers(subject: Subject<'_>) -> Finding {
-    let Subject { namespace, image, .. } = subject;
+    let image = subject.image;
     let message = format!(
         "{} does not serve {image} to strangers: either it does not exist, or it is private, and no pull secret is given",
         subject.registry()
     );
-    let remedy = format!(
-        "Check the image's name, letter by letter. If it is private, create a pull secret in namespace {namespace} and name it in the pod's imagePullSecrets: {}",
-        create_secret(subject, "regcred")
+    let remedy = either(
+        "If it is public, check its name letter by letter.",
+        &subject.remedy(Code::NoCredentials, None),
     );
     Finding::new(Code::NotFoundOrNotAuthorized, Confidence::Likely, message, remedy)
 }
@@ -249,12 +196,7 @@ pub(super) fn rejected(subject: Subject<'_>, secret: Option<&str>, detail: &str)
     );
     let remedy = secret.map_or_else(
         || "Use another credential.".to_owned(),
-        |secret| {
-            format!(
-                "Put a user name and password that {registry} accepts into the secret (this replaces all its entries): {}",
-                update_secret(subject, secret)
-            )
-        },
+        |secret| subject.remedy(Code::CredentialRejected, Some(secret)),
     );
     let message = format!("{registry} refuses {who} ({detail})");
     Finding::new(Code::CredentialRejected, Confidence::Certain, message, remedy)

@@ -9,7 +9,7 @@ use super::{Finding, Subject};
 pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
     let place = place(hop);
     let host = &hop.host;
-    let (code, words, message, remedy): (_, &[&str], _, _) = match failure {
+    let (code, words, message): (_, &[&str], _) = match failure {
         Failure::NameNotFound { resolver } => {
             let says = resolver
                 .as_ref()
@@ -18,26 +18,17 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
                 Code::DnsNameNotFound,
                 &["no such host"],
                 format!("{host} does not exist in the DNS{says}"),
-                format!(
-                    "Correct the registry's name in the image, or make the name known to the cluster's resolver. To see what a node sees: nslookup {host}"
-                ),
             )
         }
         Failure::LookupFailed { detail } => (
             Code::DnsFailure,
             &["server misbehaving", "read udp", "temporary failure in name resolution"],
             format!("{host} could not be looked up ({detail})"),
-            format!(
-                "Look at the cluster's resolver (kubectl get pods -n kube-system -l k8s-app=kube-dns) and at the one it asks. To see what a node sees: nslookup {host}"
-            ),
         ),
         Failure::Refused => (
             Code::ConnectionRefused,
             &["connection refused"],
             format!("nothing accepts connections at {place}"),
-            format!(
-                "Check the port in the image's name, that the registry runs, and that no firewall refuses. To test it: curl -v https://{host}/v2/"
-            ),
         ),
         Failure::TimedOut { during, millis } => (
             Code::ConnectionTimeout,
@@ -47,49 +38,36 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
                 millis.div_ceil(1000),
                 waiting_for(*during)
             ),
-            format!(
-                "Open the way from the cluster to {place} in firewalls, network policies and routes. To test it: curl -v --max-time 10 https://{host}/v2/"
-            ),
         ),
         Failure::Reset { during } => (
             Code::ConnectionReset,
             &["reset by peer", "eof"],
             format!("{place} closes the connection ({})", waiting_for(*during)),
-            format!(
-                "Look for a firewall or proxy between the cluster and {place}, and at the log of the registry. To test it: curl -v https://{host}/v2/"
-            ),
         ),
         Failure::NoRoute { detail } => (
             Code::ConnectionTimeout,
             &["no route", "unreachable"],
             format!("there is no way to {place} ({detail})"),
-            format!("Give the cluster a route to {place}."),
         ),
         Failure::Certificate { problem, seen } => return certificate(subject, hop, *problem, seen),
         Failure::Handshake { detail } => (
             Code::TlsHandshakeFailed,
             &["tls:", "handshake"],
             format!("the TLS handshake with {place} fails ({detail})"),
-            format!(
-                "Compare the TLS versions and ciphers of both sides: openssl s_client -connect {}",
-                with_port(host)
-            ),
         ),
         Failure::PlainHttp => (
             Code::SchemeMismatch,
             &["http response to https client"],
             format!("{place} speaks HTTP where HTTPS is expected"),
-            format!(
-                "Put the registry behind TLS, or tell each node to speak HTTP to it: a file hosts.toml in /etc/containerd/certs.d/{host}/ with [host.\"http://{host}\"]"
-            ),
         ),
         Failure::NotHttp { detail } => (
             Code::NotARegistry,
             &["malformed http"],
             format!("what answers at {place} does not speak HTTP ({detail})"),
-            "Check the host and the port in the image's name.".to_owned(),
         ),
     };
+    // What is to be done depends on what happens at the hop, whichever hop it is.
+    let remedy = subject.remedy_at(code, host);
     let code = of_hop(code, hop.role);
     let subject_of = match hop.role {
         Role::Registry | Role::RedirectTarget => message,
@@ -116,32 +94,22 @@ fn certificate(
     seen: &Certificate,
 ) -> Finding {
     let place = place(hop);
-    let target = with_port(&hop.host);
     let Certificate { issuer, not_before, not_after, names, .. } = seen;
-    let look = format!("To look at it: openssl s_client -connect {target} -showcerts");
-    let (code, words, message, remedy): (_, &[&str], _, _) = match problem {
+    let (code, words, message): (_, &[&str], _) = match problem {
         CertificateProblem::Untrusted => (
             Code::TlsCertificateUntrusted,
             &["unknown authority", "not trusted", "self-signed"],
             format!("the certificate of {place} is signed by {issuer}, which is not trusted"),
-            format!(
-                "If that is your own authority, give it to the nodes (a ca line in /etc/containerd/certs.d/{}/hosts.toml) and to this controller (its ConfigMap registrycheck-ca). If it is a proxy's, let traffic to the registry pass it by. {look}",
-                hop.host
-            ),
         ),
         CertificateProblem::Expired => (
             Code::TlsCertificateExpired,
             &["expired"],
             format!("the certificate of {place} expired at {not_after}"),
-            format!("Renew the registry's certificate. {look}"),
         ),
         CertificateProblem::NotYetValid => (
             Code::TlsCertificateExpired,
             &["expired"],
             format!("the certificate of {place} is valid only from {not_before} on"),
-            format!(
-                "Check the clocks of this cluster and of whoever issued the certificate. {look}"
-            ),
         ),
         CertificateProblem::WrongName => (
             Code::TlsNameMismatch,
@@ -152,15 +120,14 @@ fn certificate(
                 "common name",
             ],
             format!("the certificate of {place} is for {}, not for {}", list(names), hop.host),
-            format!("Use a name that the certificate has, or issue one for {}. {look}", hop.host),
         ),
         CertificateProblem::Invalid => (
             Code::TlsHandshakeFailed,
             &["x509", "tls:"],
             format!("the certificate of {place}, issued by {issuer}, is not valid"),
-            look,
         ),
     };
+    let remedy = subject.remedy_at(code, &hop.host);
     Finding::new(code, subject.confidence(words), message, remedy)
 }
 
@@ -170,10 +137,6 @@ fn list(names: &[String]) -> String {
 
 fn place(hop: &Hop) -> String {
     hop.address.map_or_else(|| hop.host.clone(), |address| format!("{} ({address})", hop.host))
-}
-
-fn with_port(host: &str) -> String {
-    if host.contains(':') { host.to_owned() } else { format!("{host}:443") }
 }
 
 fn waiting_for(step: StepName) -> &'static str {

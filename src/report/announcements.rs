@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::api::{Condition, ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus};
 use crate::diagnose::catalogue::Code;
+use crate::diagnose::remedy::sentences;
 use crate::target::PodRef;
 
 use super::findings::{hash, whole_episode};
@@ -209,23 +210,4 @@ fn note(message: &str, remedy: &str) -> String {
         note = message.chars().take(MOST_NOTE_BYTES / 4).collect();
     }
     note
-}
-
-/// The sentences of a text: they end with a full stop before a capital.
-fn sentences(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = rest
-            .match_indices(". ")
-            .find(|(at, _)| rest[at + 2..].chars().next().is_some_and(char::is_uppercase));
-        let (sentence, remaining) = match end {
-            Some((at, _)) => (&rest[..=at], &rest[at + 2..]),
-            None => (rest, ""),
-        };
-        rest = remaining;
-        Some(sentence)
-    })
 }

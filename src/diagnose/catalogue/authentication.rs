@@ -10,7 +10,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The registry refuses the credential.",
         meaning: "A user name and password were sent and refused; the registry says no more.",
+        remedy: "Put a user name and password that REGISTRY accepts into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: None,
         source: "RFC 9110, 15.5.2",
+        url: Some("https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2"),
     },
     Row {
         code: Code::UsernameUnknown,
@@ -19,7 +22,14 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The registry does not know the user name.",
         meaning: "The user is misspelt, was deleted, belongs to another tenant, or is the admin user of a registry that has none.",
+        remedy: "Check the user name letter by letter, and that its account is still there. Then put it into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: Some(
+            "If it is the admin user, see whether the registry has one: az acr show -n REGISTRYNAME --query adminUserEnabled.",
+        ),
         source: "Azure Container Registry, Troubleshoot registry login",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-login",
+        ),
     },
     Row {
         code: Code::PasswordIncorrect,
@@ -28,7 +38,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The registry knows the user, and the password is wrong.",
         meaning: "The password is misspelt, was changed or made anew after it was put into the secret, or belongs to another user.",
+        remedy: "Put the user's present password into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: None,
         source: "Azure Container Registry, Troubleshoot registry login",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-login",
+        ),
     },
     Row {
         code: Code::TokenUsernameMismatch,
@@ -37,7 +52,14 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The user name and the kind of password do not belong together.",
         meaning: "A token of the registry goes with the user 00000000-0000-0000-0000-000000000000 and with no other, and that user takes nothing but such a token.",
+        remedy: "Put a user name and password that belong together into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: Some(
+            "Take the user 00000000-0000-0000-0000-000000000000 and a token: az acr login -n REGISTRYNAME --expose-token.",
+        ),
         source: "Azure Container Registry, Authentication options",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-authentication",
+        ),
     },
     Row {
         code: Code::CredentialExpired,
@@ -46,7 +68,14 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The credential is past its time.",
         meaning: "The token or the password was valid once. Tokens of registries live for hours.",
+        remedy: "Put a credential that lasts into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: Some(
+            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
+        ),
         source: "Azure Container Registry, Authentication options",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-authentication",
+        ),
     },
     Row {
         code: Code::CredentialExpiring,
@@ -55,7 +84,14 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The credential works, and ends soon.",
         meaning: "The token or the password is valid now, and its time is over before the next probe. Pods that start after that cannot pull.",
+        remedy: "Put a credential that lasts into the secret before then (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: Some(
+            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
+        ),
         source: "Azure Container Registry, Authentication options",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-authentication",
+        ),
     },
     Row {
         code: Code::StaleCredential,
@@ -64,7 +100,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The image is public, and the credential is what breaks the pull.",
         meaning: "The registry serves this image to anybody, but the kubelet sends the credential that it finds, and the registry refuses it. There is no anonymous attempt after a refused credential.",
+        remedy: "Take the entry for REGISTRY out of the secret, or the secret out of the pod's imagePullSecrets. Where nothing else needs it: kubectl delete secret SECRET -n NAMESPACE",
+        azure: None,
         source: "Kubernetes 1.35, pkg/kubelet/kuberuntime/kuberuntime_image.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/kubelet/kuberuntime/kuberuntime_image.go",
+        ),
     },
     Row {
         code: Code::ServicePrincipalSecretInvalid,
@@ -73,7 +114,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The service principal's secret is wrong.",
         meaning: "The application is known, and the secret that was sent is none of its secrets.",
+        remedy: "Make another secret for the service principal: az ad sp credential reset --append --id CLIENT_ID. Then put it into the pull secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=CLIENT_ID --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: None,
         source: "Microsoft Entra ID, Authentication and authorization error codes, 7000215",
+        url: Some("https://learn.microsoft.com/entra/identity-platform/reference-error-codes"),
     },
     Row {
         code: Code::ServicePrincipalSecretExpired,
@@ -82,7 +126,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The service principal's secret has expired.",
         meaning: "The application is known, and the secret that was sent is past its date.",
+        remedy: "Make another secret for the service principal: az ad sp credential reset --append --id CLIENT_ID. Then put it into the pull secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=CLIENT_ID --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: None,
         source: "Microsoft Entra ID, Authentication and authorization error codes, 7000222",
+        url: Some("https://learn.microsoft.com/entra/identity-platform/reference-error-codes"),
     },
     Row {
         code: Code::ServicePrincipalUnknown,
@@ -91,6 +138,9 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The service principal is not in this tenant.",
         meaning: "The application or the tenant does not exist where it was looked for: deleted, misspelt, or of another tenant or cloud.",
+        remedy: "See whether the application is in this tenant: az ad sp show --id CLIENT_ID. If it is not, correct the id or the tenant where they are written, or put another credential into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
+        azure: None,
         source: "Microsoft Entra ID, Authentication and authorization error codes, 700016 and 90002",
+        url: Some("https://learn.microsoft.com/entra/identity-platform/reference-error-codes"),
     },
 ];

@@ -10,7 +10,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "A pull secret that the pod names does not exist in its namespace.",
         meaning: "The kubelet passes over a pull secret that it cannot find and pulls without it.",
+        remedy: "Create it, or correct its name in the pod's imagePullSecrets: kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD",
+        azure: None,
         source: "Kubernetes 1.35, pkg/kubelet/kubelet_pods.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/kubelet/kubelet_pods.go",
+        ),
     },
     Row {
         code: Code::PullSecretMalformed,
@@ -19,7 +24,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "A pull secret cannot be used as it is written.",
         meaning: "A pull secret has the type kubernetes.io/dockerconfigjson and the key .dockerconfigjson (or the older kubernetes.io/dockercfg and .dockercfg). One that is not valid JSON, or whose auth is not base64 of user:password, stops every pull of the pod.",
+        remedy: "Replace it, which takes all its entries away: kubectl delete secret SECRET -n NAMESPACE && kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD",
+        azure: None,
         source: "Kubernetes 1.35, pkg/credentialprovider/secrets/secrets.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/credentialprovider/secrets/secrets.go",
+        ),
     },
     Row {
         code: Code::PullSecretHostMismatch,
@@ -28,7 +38,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "No entry of the pull secrets is for this image's registry.",
         meaning: "The kubelet compares host, port and path of each entry with the image. There are no default ports, a * stands for one label at most, and case counts.",
+        remedy: "Create another secret, and name it in imagePullSecrets beside SECRET: kubectl create secret docker-registry SECRET-2 -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD. To see how each entry compares: registrycheck credentials IMAGE -n NAMESPACE",
+        azure: None,
         source: "Kubernetes 1.35, pkg/credentialprovider/keyring.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/credentialprovider/keyring.go",
+        ),
     },
     Row {
         code: Code::PullSecretNotAttached,
@@ -37,7 +52,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The service account has pull secrets that this pod does not list.",
         meaning: "A pod gets the pull secrets of its service account when it is created, and only where it lists none of its own. Those that the account was given later are not in it.",
+        remedy: "Where the pod lists no pull secrets of its own, let it be made again, and it gets those of its service account: kubectl rollout restart deployment/WORKLOAD -n NAMESPACE. Where it lists its own, add SECRET to its imagePullSecrets.",
+        azure: None,
         source: "Kubernetes 1.35, plugin/pkg/admission/serviceaccount/admission.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/plugin/pkg/admission/serviceaccount/admission.go",
+        ),
     },
     Row {
         code: Code::PullSecretUnreadable,
@@ -46,7 +66,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The controller may not read a pull secret.",
         meaning: "Nothing is concluded from a secret that could not be read.",
-        source: "deploy/registrycheck.yaml, ClusterRole registrycheck",
+        remedy: "Let the controller get secrets, as its ClusterRole says. To see whether it may: kubectl auth can-i get secret/SECRET -n NAMESPACE --as system:serviceaccount:registrycheck:registrycheck",
+        azure: None,
+        source: "Kubernetes, Using RBAC authorization",
+        url: Some("https://kubernetes.io/docs/reference/access-authn-authz/rbac/"),
     },
     Row {
         code: Code::NoCredentials,
@@ -55,7 +78,14 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "No credential reaches the registry, and it refuses anonymous pulls.",
         meaning: "The pod names no pull secret, and the registry does not serve this image to strangers.",
+        remedy: "Create a pull secret and name it in the pod's imagePullSecrets, or in those of its service account (which only new pods get): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD",
+        azure: Some(
+            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
+        ),
         source: "Kubernetes 1.35, pkg/kubelet/kuberuntime/kuberuntime_image.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/kubelet/kuberuntime/kuberuntime_image.go",
+        ),
     },
     Row {
         code: Code::CredentialProviderNotMatched,
@@ -64,7 +94,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The node's credential provider is not asked for this registry.",
         meaning: "The kubelet runs a credential provider for the hosts that its configuration lists. The patterns match label by label, and this host is not among them.",
-        source: "Kubernetes 1.35, pkg/credentialprovider/plugin/plugin.go",
+        remedy: "Add the host to the provider's matchImages on each node, pull from a host that is in it, or create a pull secret: kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD",
+        azure: None,
+        source: "Kubernetes, Configure a kubelet image credential provider",
+        url: Some(
+            "https://kubernetes.io/docs/tasks/administer-cluster/kubelet-credential-provider/",
+        ),
     },
     Row {
         code: Code::CredentialProviderFailed,
@@ -73,7 +108,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The node's credential provider gives no credential.",
         meaning: "The plugin is missing, cannot run, fails or is too slow. The kubelet logs that and pulls without its credential.",
+        remedy: "Read on the node what the kubelet says of the provider: journalctl -u kubelet --since -1h. Until it is mended, a pull secret does instead: kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD",
+        azure: None,
         source: "Kubernetes 1.35, pkg/credentialprovider/plugin/plugin.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/credentialprovider/plugin/plugin.go",
+        ),
     },
     Row {
         code: Code::DockerUnavailable,
@@ -82,7 +122,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "No container engine answers on this machine.",
         meaning: "The client found no engine behind its socket: it does not run, or this user may not use it.",
+        remedy: "Start the engine, or let this user use its socket. To see whether it answers: docker info",
+        azure: None,
         source: "Docker, Configure and troubleshoot the Docker daemon",
+        url: Some("https://docs.docker.com/engine/daemon/troubleshoot/"),
     },
     Row {
         code: Code::DockerTooOld,
@@ -91,7 +134,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The container engine on this machine is older than 18.03.",
         meaning: "Engines from before 18.03 do not log in to a registry as today's registries want it.",
+        remedy: "Install a newer engine. To see which one runs: docker version --format '{{.Server.Version}}'",
+        azure: None,
         source: "Azure Container Registry, Check the health of a registry, DOCKER_VERSION_ERROR",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-health-error-reference",
+        ),
     },
     Row {
         code: Code::CredentialHelperFailed,
@@ -100,6 +148,9 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The credential helper named in the Docker configuration fails.",
         meaning: "The client asks a helper program for the login, and that program is missing or ends with an error.",
+        remedy: "Install the helper that credsStore or credHelpers in ~/.docker/config.json names, or take that line out and log in again: docker login REGISTRY",
+        azure: None,
         source: "github.com/docker/docker-credential-helpers",
+        url: Some("https://github.com/docker/docker-credential-helpers"),
     },
 ];

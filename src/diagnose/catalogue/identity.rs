@@ -10,7 +10,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The identity is not assigned to the node.",
         meaning: "The node's metadata service knows no identity of the id that was asked for.",
+        remedy: "Assign the kubelet's identity to the scale set of the node, or correct the id in /etc/kubernetes/azure.json. To see the identity: az aks show -g GROUP -n CLUSTER --query identityProfile.kubeletidentity",
+        azure: None,
         source: "Azure, Managed identities, How to use a token",
+        url: Some(
+            "https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token",
+        ),
     },
     Row {
         code: Code::IdentityAmbiguous,
@@ -19,7 +24,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The node has several identities, and none was chosen.",
         meaning: "With more than one identity the metadata service wants to be told which.",
+        remedy: "Say which identity is meant, by userAssignedIdentityID in /etc/kubernetes/azure.json on each node. To see the kubelet's: az aks show -g GROUP -n CLUSTER --query identityProfile.kubeletidentity",
+        azure: None,
         source: "Azure, Managed identities, How to use a token",
+        url: Some(
+            "https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token",
+        ),
     },
     Row {
         code: Code::IdentityEndpointUnreachable,
@@ -28,7 +38,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The node's metadata service does not answer.",
         meaning: "Managed identities get their tokens at 169.254.169.254, and nothing answers there.",
+        remedy: "Open the way from the node to 169.254.169.254, past firewalls and proxies. To test it, on the node: curl -H Metadata:true --noproxy '*' 'http://169.254.169.254/metadata/instance?api-version=2021-02-01'",
+        azure: None,
         source: "Azure Instance Metadata Service",
+        url: Some("https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service"),
     },
     Row {
         code: Code::TokenAudienceRefused,
@@ -37,7 +50,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The token service does not accept the audience.",
         meaning: "A token was asked for a resource that this tenant or cloud does not know.",
+        remedy: "Ask for an audience that the registry's cloud knows, mostly https://containerregistry.azure.net. To see which cloud is in use: az cloud show --query name",
+        azure: None,
         source: "Microsoft Entra ID, Authentication and authorization error codes, 500011",
+        url: Some("https://learn.microsoft.com/entra/identity-platform/reference-error-codes"),
     },
     Row {
         code: Code::TokenExchangeDenied,
@@ -46,7 +62,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The registry does not exchange the identity's token.",
         meaning: "The identity has a token, and the registry gives no login for it: a role is missing, or the token is not accepted.",
-        source: "Azure Container Registry, docs/aad-oauth.md",
+        remedy: "Give the identity the right to pull, by the role Container Registry Repository Reader where the registry has conditions on repositories, by AcrPull elsewhere: az role assignment create --assignee IDENTITY --role AcrPull --scope \"$(az acr show -n REGISTRYNAME --query id -o tsv)\"",
+        azure: None,
+        source: "Azure Container Registry, docs/AAD-OAuth.md",
+        url: Some("https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md"),
     },
     Row {
         code: Code::FederatedCredentialMismatch,
@@ -55,7 +74,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "No federated credential matches the service account's token.",
         meaning: "Issuer, subject and audience of the token are compared with what the identity trusts, and one of them differs.",
+        remedy: "Compare issuer, subject and audience with those of the service account's token: az identity federated-credential list -g GROUP --identity-name IDENTITY. To see the cluster's issuer: az aks show -g GROUP -n CLUSTER --query oidcIssuerProfile.issuerUrl -o tsv",
+        azure: None,
         source: "Microsoft Entra ID, Authentication and authorization error codes, 70021",
+        url: Some("https://learn.microsoft.com/entra/identity-platform/reference-error-codes"),
     },
     Row {
         code: Code::WorkloadIdentityNotConfigured,
@@ -64,6 +86,11 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The service account names no identity.",
         meaning: "The login needs a client id and a tenant id, and the service account or the pod does not have them.",
-        source: "Azure Workload Identity, Labels and annotations",
+        remedy: "Write client and tenant on the service account: kubectl annotate serviceaccount ACCOUNT -n NAMESPACE kubernetes.azure.com/acr-client-id=CLIENT_ID kubernetes.azure.com/acr-tenant-id=TENANT_ID",
+        azure: None,
+        source: "Kubernetes, the cloud provider of Azure, azure_credentials.go",
+        url: Some(
+            "https://github.com/kubernetes-sigs/cloud-provider-azure/blob/master/pkg/credentialprovider/azure_credentials.go",
+        ),
     },
 ];

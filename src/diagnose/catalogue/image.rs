@@ -10,7 +10,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The repository does not exist.",
         meaning: "The credential is accepted, and the registry knows no repository of that name.",
+        remedy: "Correct the repository in the image's name, or push the image: docker push IMAGE",
+        azure: None,
         source: "OCI distribution specification 1.1, NAME_UNKNOWN",
+        url: Some(
+            "https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#error-codes",
+        ),
     },
     Row {
         code: Code::TagNotFound,
@@ -19,7 +24,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The repository exists, the tag or digest does not.",
         meaning: "The image was never pushed under that tag, the tag is misspelt, or it was removed.",
+        remedy: "Correct the tag or digest in the image's name, or push the image: docker push IMAGE",
+        azure: None,
         source: "OCI distribution specification 1.1, MANIFEST_UNKNOWN",
+        url: Some(
+            "https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#error-codes",
+        ),
     },
     Row {
         code: Code::ManifestDangling,
@@ -28,7 +38,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Registry,
         title: "The tag is there, and a manifest that it names is not.",
         meaning: "A tag or an index still points to a manifest that was removed.",
+        remedy: "Push the image again from where it was built, with all its platforms, or name a tag that is whole: docker push IMAGE",
+        azure: None,
         source: "OCI image specification 1.1, image index",
+        url: Some("https://github.com/opencontainers/image-spec/blob/v1.1.0/image-index.md"),
     },
     Row {
         code: Code::LayerNotFound,
@@ -37,7 +50,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Registry,
         title: "The manifest is there, and a layer that it names is not.",
         meaning: "The registry has lost part of the image, or it was never pushed whole.",
+        remedy: "Push the image again from where it was built: docker push IMAGE",
+        azure: None,
         source: "OCI distribution specification 1.1, BLOB_UNKNOWN",
+        url: Some(
+            "https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#error-codes",
+        ),
     },
     Row {
         code: Code::PlatformMismatch,
@@ -46,7 +64,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The image is not made for the node's platform.",
         meaning: "The image lists operating systems and processors, and the node's is not among them.",
+        remedy: "Let the pod run only on nodes that the image is made for (nodeSelector kubernetes.io/arch), or build it for the others too: docker buildx build --platform linux/amd64,linux/arm64 -t IMAGE --push ./. To see the nodes' platforms: kubectl get nodes -L kubernetes.io/os,kubernetes.io/arch",
+        azure: None,
         source: "OCI image specification 1.1, image index",
+        url: Some("https://github.com/opencontainers/image-spec/blob/v1.1.0/image-index.md"),
     },
     Row {
         code: Code::ManifestUnsupported,
@@ -55,7 +76,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "What is stored there is no image that this runtime can run.",
         meaning: "The manifest has an obsolete format, or it describes something other than an image.",
+        remedy: "Name an image in the pod's spec, or build it again with a present-day builder: docker buildx build -t IMAGE --push ./",
+        azure: None,
         source: "OCI image specification 1.1, manifest",
+        url: Some("https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md"),
     },
     Row {
         code: Code::ContentCorrupted,
@@ -64,6 +88,9 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Registry,
         title: "What arrived is not what the manifest promises.",
         meaning: "The size or the digest differs: something on the way or in a cache changes or cuts the content, or the runtime resumed a download wrongly.",
+        remedy: "Pull past proxies and caches; where that fails in the same way, push the image again: docker push IMAGE",
+        azure: None,
         source: "OCI image specification 1.1, descriptor",
+        url: Some("https://github.com/opencontainers/image-spec/blob/v1.1.0/descriptor.md"),
     },
 ];

@@ -10,7 +10,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry's name does not exist.",
         meaning: "The resolver answers that there is no such name, or that it has no address: the registry does not exist, its name is misspelt, or it is known only in another network.",
+        remedy: "Correct the registry's name in the image, or make the name known to the resolver of cluster and nodes. To see what a node sees: nslookup HOST",
+        azure: None,
         source: "RFC 2308, NXDOMAIN and NODATA",
+        url: Some("https://www.rfc-editor.org/rfc/rfc2308"),
     },
     Row {
         code: Code::DnsFailure,
@@ -19,7 +22,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry's name could not be looked up.",
         meaning: "The resolver failed or did not answer; whether the name exists is not known.",
+        remedy: "Look at the cluster's resolver, and at the one that it asks: kubectl get pods -n kube-system -l k8s-app=kube-dns. To see what a node sees: nslookup HOST",
+        azure: None,
         source: "RFC 1035, SERVFAIL",
+        url: Some("https://www.rfc-editor.org/rfc/rfc1035"),
     },
     Row {
         code: Code::ConnectionRefused,
@@ -28,7 +34,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "Nothing accepts connections at the registry's address.",
         meaning: "The address answers that no server listens on that port, or a firewall refuses.",
+        remedy: "Check the port in the image's name, that the registry runs, and that no firewall refuses. To test it: curl -v https://HOST/v2/",
+        azure: None,
         source: "RFC 9293, 3.10.7.1",
+        url: Some("https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.1"),
     },
     Row {
         code: Code::ConnectionTimeout,
@@ -37,7 +46,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry does not answer in time.",
         meaning: "Packets are dropped on the way, mostly by a firewall or a missing route, or the server hangs.",
+        remedy: "Open the way from the cluster to HOST in firewalls, network policies and routes. To test it: curl -v --max-time 10 https://HOST/v2/",
+        azure: None,
         source: "RFC 9293, 3.8.3",
+        url: Some("https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3"),
     },
     Row {
         code: Code::ConnectionReset,
@@ -46,7 +58,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The connection to the registry is cut.",
         meaning: "The connection was made and then closed before an answer: a firewall, a proxy, or a failing server.",
+        remedy: "Look for a firewall or proxy between the cluster and HOST, and at the log of the registry. To test it: curl -v https://HOST/v2/",
+        azure: None,
         source: "RFC 9293, 3.10.7.4",
+        url: Some("https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4"),
     },
     Row {
         code: Code::TlsCertificateUntrusted,
@@ -55,7 +70,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry's certificate is signed by nobody we trust.",
         meaning: "The authority that signed the certificate is not among those trusted: a private authority, an intercepting proxy, or a self-signed certificate.",
+        remedy: "If it is signed by your own authority, give that to the nodes (a ca line in /etc/containerd/certs.d/HOST/hosts.toml) and to this controller (its ConfigMap registrycheck-ca). If it is signed by a proxy's, let traffic to the registry pass the proxy by. To look at it: openssl s_client -connect HOST:PORT -showcerts",
+        azure: None,
         source: "RFC 5280, 6",
+        url: Some("https://www.rfc-editor.org/rfc/rfc5280#section-6"),
     },
     Row {
         code: Code::TlsCertificateExpired,
@@ -64,7 +82,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Registry,
         title: "The registry's certificate is not valid at this time.",
         meaning: "The certificate's time is over or has not come yet, or a clock is wrong.",
+        remedy: "Renew the registry's certificate; if its dates are right, set the clock that is wrong. To look at it: openssl s_client -connect HOST:PORT -showcerts",
+        azure: None,
         source: "RFC 5280, 4.1.2.5",
+        url: Some("https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5"),
     },
     Row {
         code: Code::TlsNameMismatch,
@@ -73,7 +94,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Registry,
         title: "The registry's certificate is for another name.",
         meaning: "The certificate lists names, and the one that was asked for is not among them.",
+        remedy: "Use a name that the certificate has, or issue one for HOST. To look at it: openssl s_client -connect HOST:PORT -showcerts",
+        azure: None,
         source: "RFC 9525, 6",
+        url: Some("https://www.rfc-editor.org/rfc/rfc9525#section-6"),
     },
     Row {
         code: Code::TlsHandshakeFailed,
@@ -82,7 +106,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The TLS handshake with the registry fails.",
         meaning: "Client and server found no version, cipher or certificate that suits both.",
+        remedy: "Compare the TLS versions and ciphers of both sides: openssl s_client -connect HOST:PORT",
+        azure: None,
         source: "RFC 8446, 6.2",
+        url: Some("https://www.rfc-editor.org/rfc/rfc8446#section-6.2"),
     },
     Row {
         code: Code::SchemeMismatch,
@@ -91,7 +118,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry speaks HTTP where HTTPS was expected.",
         meaning: "Something answers on that port in plain HTTP, while the node speaks TLS to every registry that it is not told to speak HTTP to.",
+        remedy: "Put the registry behind TLS, or tell each node to speak HTTP to it, with [host.\"http://HOST\"] in /etc/containerd/certs.d/HOST/hosts.toml. To see what answers: curl -v http://HOST/v2/",
+        azure: None,
         source: "containerd, docs/hosts.md",
+        url: Some("https://github.com/containerd/containerd/blob/main/docs/hosts.md"),
     },
     Row {
         code: Code::NotARegistry,
@@ -100,7 +130,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "What answers is no registry.",
         meaning: "Something answers on that port and does not speak HTTP as a registry does.",
+        remedy: "Check the host and the port in the image's name. To see what answers: curl -v https://HOST/v2/",
+        azure: None,
         source: "OCI distribution specification 1.1",
+        url: Some("https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md"),
     },
     Row {
         code: Code::NetworkRuleDenied,
@@ -109,7 +142,14 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Registry,
         title: "The registry's firewall refuses this cluster's address.",
         meaning: "The registry is open to listed networks only, and the address from which this cluster reaches it is not among them.",
+        remedy: "Ask whoever runs the registry to let in the address that the answer names, or reach it by a private endpoint.",
+        azure: Some(
+            "Let in the address that the answer names: az acr network-rule add -n REGISTRYNAME --ip-address ADDRESS.",
+        ),
         source: "Azure Container Registry, Configure public IP network rules",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-access-selected-networks",
+        ),
     },
     Row {
         code: Code::AccessForbidden,
@@ -118,7 +158,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Registry,
         title: "The registry forbids access and does not say why.",
         meaning: "A 403 can come from the registry's firewall, from a disabled public endpoint, or from missing rights.",
+        remedy: "Ask whoever runs HOST which it is: a firewall that does not know this cluster's outgoing address, a disabled public endpoint, or a credential without rights.",
+        azure: Some(
+            "Look at the registry's network rules: az acr show -n REGISTRYNAME --query '[publicNetworkAccess, networkRuleSet]'.",
+        ),
         source: "RFC 9110, 15.5.4",
+        url: Some("https://www.rfc-editor.org/rfc/rfc9110#section-15.5.4"),
     },
     Row {
         code: Code::PrivateLinkMisrouted,
@@ -127,7 +172,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry's private name leads to the wrong place.",
         meaning: "A registry with a private endpoint is reached at a public address, or at another endpoint's: its private DNS zone is missing, not linked or wrong.",
+        remedy: "Link the private DNS zone to the cluster's network, and check its records: az network private-dns link vnet list -g GROUP -z privatelink.azurecr.io -o table. To see what a node sees: nslookup HOST",
+        azure: None,
         source: "Azure Container Registry, Set up Private Link",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-private-link",
+        ),
     },
     Row {
         code: Code::ProxyUnreachable,
@@ -136,7 +186,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The proxy on the way to the registry cannot be reached.",
         meaning: "Requests go through a proxy, and it is the proxy that does not answer. Nothing is said about the registry.",
+        remedy: "Correct the proxy of the node's runtime (HTTPS_PROXY of its service), mend the proxy, or name HOST in NO_PROXY. To see what the runtime uses, on the node: systemctl show containerd --property=Environment",
+        azure: None,
         source: "Go, net/http.Transport",
+        url: Some("https://pkg.go.dev/net/http#Transport"),
     },
     Row {
         code: Code::ProxyAuthenticationRequired,
@@ -145,7 +198,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The proxy on the way to the registry wants a login.",
         meaning: "The proxy refuses requests without a user name and a password of its own.",
+        remedy: "Give the node's runtime the proxy's user and password (HTTPS_PROXY of its service), or name HOST in NO_PROXY. To see what the runtime uses, on the node: systemctl show containerd --property=Environment",
+        azure: None,
         source: "RFC 9110, 15.5.8",
+        url: Some("https://www.rfc-editor.org/rfc/rfc9110#section-15.5.8"),
     },
     Row {
         code: Code::TokenServiceUnreachable,
@@ -154,7 +210,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry's token service cannot be reached.",
         meaning: "The registry sends clients to a token service for a login, and that service does not answer.",
+        remedy: "Open the way from the cluster to HOST, where REGISTRY sends clients for a login. To test it: curl -v --max-time 10 https://HOST/",
+        azure: None,
         source: "Docker registry token authentication specification",
+        url: Some("https://distribution.github.io/distribution/spec/auth/token/"),
     },
     Row {
         code: Code::DataEndpointUnreachable,
@@ -163,7 +222,14 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The host that serves the layers cannot be reached.",
         meaning: "The registry answers and sends clients to another host for the content. The way to that host is closed.",
+        remedy: "Open the way from the cluster to HOST, where REGISTRY sends clients for the layers. To test it: curl -v --max-time 10 https://HOST/",
+        azure: Some(
+            "Open the way from the cluster to all hosts of the registry: az acr show-endpoints -n REGISTRYNAME.",
+        ),
         source: "Azure Container Registry, Configure rules to access behind a firewall",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-firewall-access-rules",
+        ),
     },
     Row {
         code: Code::MirrorUnreachable,
@@ -172,6 +238,9 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The mirror that the node uses does not answer.",
         meaning: "The node's runtime asks a mirror in place of the registry, and the request to the mirror fails.",
+        remedy: "Mend the mirror, or take it out of the runtime's configuration on the node. To see the mirrors, on the node: grep -r server /etc/containerd/certs.d",
+        azure: None,
         source: "containerd, docs/hosts.md",
+        url: Some("https://github.com/containerd/containerd/blob/main/docs/hosts.md"),
     },
 ];

@@ -10,7 +10,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The kubelet limits how fast it pulls.",
         meaning: "The node has many images to pull, and its kubelet spreads them out. The registry is not asked.",
+        remedy: "Wait; the kubelet tries again by itself. To allow more, raise registryPullQPS and registryBurst in the kubelet's configuration. To see them: kubectl get --raw /api/v1/nodes/NODE/proxy/configz",
+        azure: None,
         source: "Kubernetes 1.35, pkg/kubelet/images/helpers.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/kubelet/images/helpers.go",
+        ),
     },
     Row {
         code: Code::ImageNeverPulled,
@@ -19,7 +24,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Workload,
         title: "The pod forbids to pull the image, and it is not on the node.",
         meaning: "imagePullPolicy is Never. The registry is not asked.",
+        remedy: "Set imagePullPolicy to IfNotPresent in the pod's spec, or put the image on the node. To see which images the node has: crictl images",
+        azure: None,
         source: "Kubernetes 1.35, pkg/kubelet/images/image_manager.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/kubelet/images/image_manager.go",
+        ),
     },
     Row {
         code: Code::ImageInspectFailed,
@@ -28,7 +38,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The node's runtime cannot say whether it has the image.",
         meaning: "The container runtime on the node fails. The registry is not asked.",
+        remedy: "Look at the container runtime on the node: journalctl -u containerd --since -1h",
+        azure: None,
         source: "Kubernetes 1.35, pkg/kubelet/images/image_manager.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/kubelet/images/image_manager.go",
+        ),
     },
     Row {
         code: Code::SignatureRejected,
@@ -37,7 +52,12 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The node's signature policy refuses the image.",
         meaning: "The runtime verifies signatures and refused this one. The registry is not asked.",
+        remedy: "Sign the image as the policy asks, or change the policy of the node's runtime. To see what the runtime says, on the node: journalctl -u crio --since -1h",
+        azure: None,
         source: "Kubernetes 1.35, pkg/kubelet/images/types.go",
+        url: Some(
+            "https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/kubelet/images/types.go",
+        ),
     },
     Row {
         code: Code::NodeDiskFull,
@@ -46,7 +66,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The node's disk is full.",
         meaning: "The layers arrive, and there is no space to unpack them.",
+        remedy: "Make room on the node, or give it a larger disk. To see what is full: df -h. To remove the images that nothing uses: crictl rmi --prune",
+        azure: None,
         source: "Linux, errno(3), ENOSPC",
+        url: Some("https://man7.org/linux/man-pages/man3/errno.3.html"),
     },
     Row {
         code: Code::RuntimeFailure,
@@ -55,7 +78,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The node's container runtime fails.",
         meaning: "The runtime does not run, is configured wrongly or cannot unpack the image. The registry is not at fault.",
+        remedy: "Look at the container runtime on the node: journalctl -u containerd --since -1h",
+        azure: None,
         source: "containerd, docs/ops.md",
+        url: Some("https://github.com/containerd/containerd/blob/main/docs/ops.md"),
     },
     Row {
         code: Code::PullTimedOut,
@@ -64,7 +90,10 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The pull was given up before it was done.",
         meaning: "The kubelet or the runtime ended a pull that took too long or made no progress.",
+        remedy: "Make the image smaller or the way to the registry faster, or give the pull more time (runtimeRequestTimeout of the kubelet). To pull it by hand, on the node: crictl pull IMAGE",
+        azure: None,
         source: "Kubernetes 1.35, runtimeRequestTimeout",
+        url: Some("https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/"),
     },
     Row {
         code: Code::NodeTrustStoreOutdated,
@@ -73,6 +102,9 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Cluster,
         title: "The node does not trust an authority that others trust.",
         meaning: "The node's list of authorities lacks the one that signs the registry's certificate, or holds an expired copy.",
+        remedy: "Bring the node's authorities up to date (its package ca-certificates), and let its runtime read them: systemctl restart containerd. To see who signed the certificate: openssl s_client -connect HOST:PORT -showcerts",
+        azure: None,
         source: "RFC 5280, 6",
+        url: Some("https://www.rfc-editor.org/rfc/rfc5280#section-6"),
     },
 ];
