@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use kube::Config;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -50,6 +50,11 @@ enum Command {
     Manifests,
     /// Say what a code means, or what the message of a failed pull says.
     Explain(explain::Explain),
+    /// Print what a shell needs to complete this command line.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -107,14 +112,38 @@ struct Undecided;
 /// Parses the arguments and runs; the one place that prints an error.
 #[expect(clippy::print_stderr, reason = "the one place that prints an error")]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match execute(arguments.command) {
+    let arguments = Arguments::from_arg_matches(&command().get_matches());
+    match arguments.map_err(anyhow::Error::new).and_then(|typed| execute(typed.command)) {
         Ok(status) => status,
         Err(error) => {
             eprintln!("registrycheck: {error:#}");
             ExitCode::from(if error.is::<Undecided>() { 3 } else { 2 })
         }
     }
+}
+
+/// The name under which kubectl finds a plugin; `kubectl registrycheck` starts it.
+const PLUGIN: &str = "kubectl-registrycheck";
+
+/// The command line under the name by which it was called.
+fn command() -> clap::Command {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let is_plugin = Path::new(&called).file_stem().is_some_and(|name| name == PLUGIN);
+    let command = Arguments::command();
+    if is_plugin {
+        command.name(PLUGIN).display_name(PLUGIN).bin_name("kubectl registrycheck")
+    } else {
+        command
+    }
+}
+
+/// Completions are for the name that is typed first: kubectl completes its plugins itself.
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut command = command();
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    print(&String::from_utf8_lossy(&script))
 }
 
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
@@ -125,6 +154,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Crd => print(&install::yaml(&[install::crd()])?)?,
         Command::Manifests => print(&install::yaml(&install::manifests())?)?,
         Command::Explain(arguments) => explain::run(&arguments)?,
+        Command::Completions { shell } => completions(shell)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -255,7 +285,6 @@ async fn shutdown() {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
     use kube::CustomResourceExt as _;
 
     use super::*;

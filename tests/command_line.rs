@@ -195,3 +195,29 @@ fn a_batch_is_answered_line_by_line() {
     assert_eq!((&second["id"], &second["repository"]), (&Value::Null, &Value::Null));
     assert!(second["error"].is_string());
 }
+
+/// kubectl finds its plugins by their names in PATH.
+#[test]
+fn it_answers_to_its_name_as_a_plugin() {
+    let folder = std::env::temp_dir().join(format!("registrycheck-plugin-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let plugin = folder.join("kubectl-registrycheck");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_registrycheck"), &plugin).unwrap();
+    let help = Command::new(&plugin).args(["check", "--help"]).output().unwrap();
+    let version = Command::new(&plugin).arg("--version").output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("Usage: kubectl registrycheck check [OPTIONS] <IMAGE"), "{help}");
+    let version = String::from_utf8(version.stdout).unwrap();
+    assert!(version.starts_with("kubectl-registrycheck "), "{version}");
+}
+
+#[test]
+fn shells_learn_to_complete() {
+    for shell in ["bash", "zsh", "fish"] {
+        let outcome = run(NO_CLUSTER, &["completions", shell], "");
+        assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
+        assert!(outcome.out.contains("pull-secret"), "{shell}: {}", outcome.out);
+    }
+    assert_eq!(run(NO_CLUSTER, &["completions", "cmd"], "").status, 2);
+}
