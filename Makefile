@@ -22,7 +22,7 @@ help:
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
 	  'make image    the container image, as a file for `ctr images import`' \
-	  'make update   writes again what is generated: crds/ and deploy/'
+	  'make update   writes again what is generated: crds/, deploy/ and docs/findings.md'
 
 .PHONY: demo
 demo: ground image

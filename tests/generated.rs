@@ -5,6 +5,8 @@ use std::path::Path;
 
 use registrycheck::install;
 
+mod findings;
+
 #[track_caller]
 fn check(path: &str, fresh: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -23,4 +25,9 @@ fn the_crd_is_fresh() {
 #[test]
 fn the_manifests_are_fresh() {
     check("deploy/registrycheck.yaml", &install::yaml(&install::manifests()).unwrap());
+}
+
+#[test]
+fn the_page_of_findings_is_fresh() {
+    check("docs/findings.md", &findings::page());
 }

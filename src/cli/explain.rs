@@ -8,8 +8,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
-use crate::api::{Confidence, Owner};
-use crate::diagnose::catalogue::Code;
+use crate::api::Confidence;
+use crate::diagnose::catalogue::{self, Code};
+use crate::diagnose::remedy::{self, Part};
 use crate::diagnose::words::{self, Meaning};
 
 /// No line is kept further than this; the rest of it is passed over.
@@ -70,13 +71,33 @@ fn unknown(what: &str) -> String {
 /// The catalogue's page of a code.
 fn page(code: Code) -> String {
     let row = code.row();
-    format!(
-        "{code}: {}\n\n{}\n\nWho can mend it: {}.\nSource: {}\n",
-        row.title,
-        row.meaning,
-        owner(row.owner),
-        row.source
-    )
+    let mut text = format!("{code}: {}\n\n{}\n\n", row.title, row.meaning);
+    let _ = writeln!(text, "Part of the pull: {}.", row.stage);
+    let _ = writeln!(text, "How bad: {}.", catalogue::how_bad(row.severity));
+    let _ = writeln!(text, "Who can mend it: {}.", catalogue::who(row.owner));
+    let _ = writeln!(text, "\nWhat to do, with your own names in place of words in capitals:");
+    for part in remedy::parts(row.remedy) {
+        to_do(&mut text, part);
+    }
+    for (n_part, part) in row.azure.into_iter().flat_map(remedy::parts).enumerate() {
+        if n_part == 0 {
+            text.push_str("\nOr, for a registry of Azure:\n");
+        }
+        to_do(&mut text, part);
+    }
+    let _ = writeln!(text, "\nSource: {}", row.source);
+    if let Some(url) = row.url {
+        let _ = writeln!(text, "  {url}");
+    }
+    text
+}
+
+/// A line of a remedy: a command stands by itself, to be copied whole.
+fn to_do(text: &mut String, part: Part<'_>) {
+    let _ = match part {
+        Part::Words(words) => writeln!(text, "  {words}"),
+        Part::Command(command) => writeln!(text, "    {command}"),
+    };
 }
 
 fn in_words(meanings: &[Meaning]) -> String {
@@ -94,20 +115,10 @@ fn in_words(meanings: &[Meaning]) -> String {
             "{code} ({sure}): {}\n  {}{at}\n  Who can mend it: {}.",
             row.title,
             row.meaning,
-            owner(row.owner)
+            catalogue::who(row.owner)
         );
     }
     text
-}
-
-pub(super) fn owner(owner: Owner) -> &'static str {
-    match owner {
-        Owner::Workload => "whoever wrote the pod, its secrets and its service account",
-        Owner::Registry => "whoever runs the registry",
-        Owner::Network => "whoever runs the network, its names and its certificates",
-        Owner::Identity => "whoever gives identities their rights",
-        Owner::Cluster => "whoever runs the cluster and its nodes",
-    }
 }
 
 /// One line of the answers.

@@ -71,6 +71,43 @@ pub enum Stage {
     Verdict,
 }
 
+impl fmt::Display for Stage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Reference => "the image's name",
+            Self::Credential => "which credentials there are",
+            Self::Network => "the way to the registry",
+            Self::Authentication => "whether the registry takes a credential",
+            Self::Identity => "the identity of a node or a service account",
+            Self::Authorization => "what a credential may pull",
+            Self::Image => "whether the image is there",
+            Self::Registry => "the registry's own state",
+            Self::Node => "the node and its container runtime",
+            Self::Verdict => "the verdict",
+        })
+    }
+}
+
+/// An owner, in words.
+pub const fn who(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Workload => "whoever wrote the pod, its secrets and its service account",
+        Owner::Registry => "whoever runs the registry",
+        Owner::Network => "whoever runs the network, its names and its certificates",
+        Owner::Identity => "whoever gives identities their rights",
+        Owner::Cluster => "whoever runs the cluster and its nodes",
+    }
+}
+
+/// A severity, in words.
+pub const fn how_bad(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error, it stops a pull",
+        Severity::Warning => "warning, it does not stop a pull now or leaves open whether it does",
+        Severity::Info => "nothing is wrong",
+    }
+}
+
 macro_rules! codes {
     ($($code:ident,)*) => {
         /// A finding's code.
@@ -200,6 +237,22 @@ const TABLE: [&Row; Code::ALL.len()] = {
     assert!(filled == Code::ALL.len(), "each code has a row");
     table
 };
+
+impl Stage {
+    /// All stages, in their order.
+    pub const ALL: &[Self] = &[
+        Self::Reference,
+        Self::Credential,
+        Self::Network,
+        Self::Authentication,
+        Self::Identity,
+        Self::Authorization,
+        Self::Image,
+        Self::Registry,
+        Self::Node,
+        Self::Verdict,
+    ];
+}
 
 impl Code {
     /// The code that is written so, in any case.

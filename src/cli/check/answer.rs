@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::access::Gap;
 use crate::api::{Confidence, Owner, Severity};
-use crate::cli::explain;
 use crate::cli::words::{Origin, Unused, printable, unused};
 use crate::complaint::Complaint;
+use crate::diagnose::catalogue::who;
 use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
 use crate::evidence::{Attempt, Evidence, Repository, Step, Vantage};
 use crate::record::{Record, Seen, Unprobed};
@@ -153,7 +153,7 @@ impl Answer<'_> {
             lines.push(cause.remedy.clone());
         }
         if self.diagnosis.verdict != Verdict::Pullable {
-            let (code, owner) = (cause.code, explain::owner(cause.owner));
+            let (code, owner) = (cause.code, who(cause.owner));
             lines.push(format!("This is {code}, for {owner} to mend."));
         }
         for finding in findings {
