@@ -9,7 +9,7 @@ use crate::access::Gap;
 use crate::api::{Confidence, Owner, Severity};
 use crate::cli::words::{Origin, Unused, printable, unused};
 use crate::complaint::Complaint;
-use crate::diagnose::catalogue::who;
+use crate::diagnose::catalogue::{Code, who};
 use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
 use crate::evidence::{Attempt, Evidence, Repository, Step, Vantage};
 use crate::record::{Record, Seen, Unprobed};
@@ -146,7 +146,12 @@ impl Answer<'_> {
             Verdict::NotPullable => format!("{what} cannot be pulled"),
             Verdict::Undecided => format!("Whether {what} can be pulled is not known"),
         };
-        let mut findings = self.diagnosis.findings.iter();
+        let mut findings: Vec<&Finding> = self.diagnosis.findings.iter().collect();
+        if self.diagnosis.verdict == Verdict::Pullable {
+            // What is wrong beside a pull that works is not why it works.
+            findings.sort_by_key(|finding| finding.code != Code::Pullable);
+        }
+        let mut findings = findings.into_iter();
         let Some(cause) = findings.next() else { return vec![format!("{begin}.")] };
         let mut lines = vec![format!("{begin}: {}{}", closed(&cause.message), doubt(cause))];
         if !cause.remedy.is_empty() {
