@@ -34,6 +34,9 @@ pub(crate) struct Case {
     /// Service accounts as they are after the pod was made.
     #[serde(default)]
     accounts_later: BTreeMap<String, Vec<String>>,
+    /// Entries of the node's own configuration file.
+    #[serde(default)]
+    pub(crate) node_credentials: BTreeMap<String, Value>,
     /// What the controller must have come to.
     pub(crate) expect: Expected,
 }
@@ -145,13 +148,26 @@ impl Case {
         hosts.extend(self.others.iter().cloned());
         for host in &mut hosts {
             let fields = host.as_object_mut().unwrap();
+            fields.insert("case".to_owned(), json!(self.name));
             fields.entry("name").or_insert_with(|| json!(format!("{}.lab.test", self.name)));
             fields.entry("images").or_insert_with(|| json!({"shop/api:v1": "image"}));
         }
         hosts
     }
 
-    /// The name of the registry, as requests are counted for it.
+    /// Writes the digest of the registry's image in place of `{digest}`.
+    pub(crate) fn name_digest(&mut self, digests: &BTreeMap<String, String>) {
+        let Some(digest) = digests.get(&format!("{}.lab.test", self.name)) else { return };
+        self.pod.image = self.pod.image.take().map(|image| image.replace("{digest}", digest));
+    }
+
+    /// Whether the image's registry is asked in this case alone, and every time by name.
+    pub(crate) fn has_registry_of_its_own(&self) -> bool {
+        let host = format!("{}.lab.test", self.name);
+        self.image().to_lowercase().starts_with(&host)
+    }
+
+    /// The image that the case is about.
     pub(crate) fn image(&self) -> String {
         let ordinary = || format!("{}.lab.test/shop/api:v1", self.name);
         self.pod.image.clone().unwrap_or_else(ordinary)
@@ -169,6 +185,11 @@ impl Case {
             object["metadata"]["namespace"] = json!(self.namespace());
         }
         objects
+    }
+
+    /// Whether the pod is held back until [`Self::later`] is applied.
+    pub(crate) fn is_held_back(&self) -> bool {
+        !self.accounts_later.is_empty()
     }
 
     /// What is applied when the pod is there.
@@ -211,6 +232,9 @@ impl Case {
         }
         if let Some(account) = &self.pod.account {
             spec["serviceAccountName"] = json!(account);
+        }
+        if self.is_held_back() {
+            spec["schedulingGates"] = json!([{"name": "lab.test/later"}]);
         }
         if self.pod.kind == Kind::Init {
             spec["initContainers"] = json!([ground::container("subject", own)]);

@@ -15,6 +15,8 @@ import (
 type misbehaving struct {
 	Name string `json:"name"`
 	Port int    `json:"port"` // 443 where it is 0
+	// Case is what it belongs to: hosts of one case serve the same bytes.
+	Case string `json:"case"`
 	// Lookup is how the resolver answers: address, nxdomain, servfail, empty
 	// (there are only other records), silent, or alias:NAME.
 	Lookup string `json:"lookup"`
@@ -28,14 +30,18 @@ type misbehaving struct {
 	// common-name (no other names) or authority-missing (an intermediate that is not sent).
 	Certificate       string `json:"certificate"`
 	ClientCertificate bool   `json:"clientCertificate"` // whether it wants one
+	// NewestTLS is the newest version that it speaks: 1.1 or 1.2; any where it is empty.
+	NewestTLS string `json:"newestTLS"`
 	// Untrusted leaves the node without the test authority for this host.
 	Untrusted bool `json:"untrusted"`
 	// Mirror is what the node asks in place of this host.
 	Mirror string `json:"mirror"`
-	// Only the login, nil where it wants none.
+	// Auth is the login; there is none where it is nil.
 	Auth *login `json:"auth"`
 	// Images are what it serves: NAME:TAG to a kind, as content.go has them.
 	Images map[string]string `json:"images"`
+	// Announced is the image whose digest is written into logs/misbehave.digests.
+	Announced string `json:"announced"`
 	// Answers come before all of that; the first that fits counts.
 	Answers []answer `json:"answers"`
 
@@ -99,8 +105,32 @@ func misbehave(file string) error {
 	if err := forwardNames(l.state, misbehaveNames, misbehaveZones); err != nil {
 		return err
 	}
+	if err := l.writeDigests(); err != nil {
+		return err
+	}
 	fmt.Println("ready")
 	return <-failures
+}
+
+// writeDigests writes, for each host that announces one, the digest of its
+// image, so that a pod can name it.
+func (l *lab) writeDigests() error {
+	digests := map[string]string{}
+	for _, host := range l.hosts {
+		if host.Announced == "" {
+			continue
+		}
+		image := l.content.image(host.Case+"/"+host.Announced, host.Images[host.Announced])
+		if image.err != nil {
+			return image.err
+		}
+		digests[host.Name] = image.top.digest()
+	}
+	content, err := json.Marshal(digests)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(l.state, "logs", "misbehave.digests"), content, 0o644)
 }
 
 func (l *lab) read(file string) error {

@@ -33,7 +33,7 @@ func (p *play) find(wanted asked) (content *blob, kind string) {
 		if repository != wanted.repository {
 			continue
 		}
-		image := p.lab.content.image(p.host.host()+"/"+name, what)
+		image := p.lab.content.image(p.host.Case+"/"+name, what)
 		if image.err != nil {
 			continue
 		}
@@ -69,14 +69,15 @@ func (p *play) holds(repository string) bool {
 func (s *contentStore) image(name, what string) *made {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if known, ok := s.made[name]; ok {
+	key := name + " " + what
+	if known, ok := s.made[key]; ok {
 		return known
 	}
 	if s.made == nil {
 		s.made = map[string]*made{}
 	}
 	image := s.make(name, what)
-	s.made[name] = image
+	s.made[key] = image
 	return image
 }
 

@@ -56,7 +56,7 @@ func (l *lab) resolve(query []byte) []byte {
 		response[3] |= code
 		return response
 	}
-	host := l.byName(strings.ToLower(name))
+	host := l.byName(name)
 	if host == nil {
 		return reply(dnsNameError)
 	}
@@ -91,7 +91,7 @@ func (l *lab) resolve(query []byte) []byte {
 
 func (l *lab) byName(name string) *misbehaving {
 	for _, host := range l.hosts {
-		if host.Name == name {
+		if strings.EqualFold(host.Name, name) {
 			return host
 		}
 	}

@@ -19,6 +19,9 @@ type answer struct {
 	From   string `json:"from"`   // pods or node
 	// With is named (a credential is sent), nobody, or a user's name (Basic).
 	With string `json:"with"`
+	Of   string `json:"of"` // a prefix of the repository
+	// Ranged wants a part of a blob to be asked for.
+	Ranged bool `json:"ranged"`
 	// First is how many times; always where it is 0.
 	First int `json:"first"`
 
@@ -61,10 +64,13 @@ func parseAsked(path string) asked {
 	case !isAPI:
 		return asked{kind: "other"}
 	}
-	for _, kind := range []string{"manifest", "blob"} {
-		if repository, reference, ok := strings.Cut(rest, "/"+kind+"s/"); ok {
-			return asked{kind, repository, reference}
-		}
+	// A repository may have components of these names: the last one counts.
+	manifests, blobs := strings.LastIndex(rest, "/manifests/"), strings.LastIndex(rest, "/blobs/")
+	switch {
+	case manifests > blobs:
+		return asked{"manifest", rest[:manifests], rest[manifests+len("/manifests/"):]}
+	case blobs > manifests:
+		return asked{"blob", rest[:blobs], rest[blobs+len("/blobs/"):]}
 	}
 	if repository, ok := strings.CutSuffix(rest, "/tags/list"); ok {
 		return asked{kind: "tags", repository: repository}
@@ -147,6 +153,8 @@ func (p *play) oddAnswer(request *http.Request, wanted asked, kind, user string)
 		}
 		fits := slices.Contains(names, a.On) &&
 			(a.Method == "" || a.Method == request.Method) &&
+			strings.HasPrefix(wanted.repository, a.Of) &&
+			(!a.Ranged || request.Header.Get("Range") != "") &&
 			(a.From == "" || a.From == vantageOf(request.RemoteAddr)) &&
 			(a.With == "" || a.With == "named" && named || a.With == "nobody" && !named || user != "" && a.With == user)
 		if fits && a.again() {

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -88,7 +89,7 @@ func reset(connection net.Conn) {
 }
 
 func (l *lab) tlsOf(host *misbehaving) (*tls.Config, error) {
-	authority, w := l.authority, wish{names: []string{host.Name}, commonName: host.Name}
+	authority, w := l.authority, wish{names: []string{strings.ToLower(host.Name)}, commonName: host.Name}
 	switch host.Certificate {
 	case "", "good":
 	case "expired":
@@ -115,6 +116,15 @@ func (l *lab) tlsOf(host *misbehaving) (*tls.Config, error) {
 		return nil, err
 	}
 	configuration := &tls.Config{Certificates: []tls.Certificate{certificate}}
+	switch host.NewestTLS {
+	case "":
+	case "1.1":
+		configuration.MinVersion, configuration.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	case "1.2":
+		configuration.MaxVersion = tls.VersionTLS12
+	default:
+		return nil, fmt.Errorf("no version of TLS is called %q", host.NewestTLS)
+	}
 	if host.ClientCertificate {
 		configuration.ClientAuth = tls.RequireAnyClientCert
 	}
