@@ -42,12 +42,56 @@ pub enum Provenance {
         /// The entry's name in it, as it is written there.
         key: String,
     },
+    /// An entry of something that the node itself has.
+    Node {
+        /// What has it.
+        source: NodeSource,
+        /// The entry's name in it, as it is written there.
+        key: String,
+    },
+}
+
+impl Provenance {
+    /// The name of the pull secret, where it is one.
+    pub fn pull_secret(&self) -> Option<&str> {
+        match self {
+            Self::PullSecret { secret, .. } => Some(secret),
+            Self::Node { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Provenance {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PullSecret { secret, key } => write!(formatter, "secret {secret} (key {key})"),
+            Self::Node { source, key } => write!(formatter, "{source} (key {key})"),
+        }
+    }
+}
+
+/// What a node has credentials in (pkg/credentialprovider of Kubernetes v1.35.4, config.go and
+/// plugin/plugins.go).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum NodeSource {
+    /// A file in the form of Docker's `config.json` or `.dockercfg`.
+    File {
+        /// Its path.
+        file: String,
+    },
+    /// A program that the kubelet runs for the hosts that its configuration lists.
+    Provider {
+        /// Its name.
+        provider: String,
+    },
+}
+
+impl fmt::Display for NodeSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file } => write!(formatter, "node file {file}"),
+            Self::Provider { provider } => write!(formatter, "credential provider {provider}"),
         }
     }
 }
@@ -100,18 +144,153 @@ pub enum Gap {
         /// The rule that excludes it.
         rule: Mismatch,
     },
+    /// The kubelet passes over a file of the node's.
+    NodeFileIgnored {
+        /// The path of the file.
+        file: String,
+        /// Why, as part of a sentence: `it does not exist`.
+        reason: String,
+    },
+    /// An entry of the node's whose name is no URL; the kubelet drops it.
+    NodeEntryDropped {
+        /// What has it.
+        source: NodeSource,
+        /// The entry's name.
+        key: String,
+        /// What is wrong with the name, as part of a sentence.
+        reason: String,
+    },
+    /// An entry of the node's that does not match the image.
+    NodeEntryNotMatching {
+        /// What has it.
+        source: NodeSource,
+        /// The entry's name.
+        key: String,
+        /// The rule that excludes it.
+        rule: Mismatch,
+    },
+    /// The kubelet does not run a credential provider for this image.
+    ProviderNotMatched {
+        /// The name of the provider.
+        provider: String,
+        /// Its `matchImages`.
+        patterns: Vec<String>,
+    },
+    /// A credential provider gives nothing; the kubelet logs that and goes on.
+    ProviderFailed {
+        /// The name of the provider.
+        provider: String,
+        /// What went wrong.
+        failure: ProviderFailure,
+    },
+    /// A credential provider that wants a token of the pod's service account, which is not
+    /// made here; nothing follows from that.
+    ProviderNotRun {
+        /// The name of the provider.
+        provider: String,
+    },
 }
 
 impl Gap {
-    /// The name of the secret.
-    pub fn secret(&self) -> &str {
+    /// The name of the pull secret that it is about; `None` where it is about the node.
+    pub fn secret(&self) -> Option<&str> {
         match self {
             Self::SecretMissing { secret }
             | Self::SecretForbidden { secret }
             | Self::SecretIgnored { secret, .. }
             | Self::KeyringBroken { secret, .. }
             | Self::EntryDropped { secret, .. }
-            | Self::EntryNotMatching { secret, .. } => secret,
+            | Self::EntryNotMatching { secret, .. } => Some(secret),
+            Self::NodeFileIgnored { .. }
+            | Self::NodeEntryDropped { .. }
+            | Self::NodeEntryNotMatching { .. }
+            | Self::ProviderNotMatched { .. }
+            | Self::ProviderFailed { .. }
+            | Self::ProviderNotRun { .. } => None,
+        }
+    }
+
+    /// What of the node it is about; `None` where it is about a pull secret.
+    pub fn node_source(&self) -> Option<NodeSource> {
+        match self {
+            Self::SecretMissing { .. }
+            | Self::SecretForbidden { .. }
+            | Self::SecretIgnored { .. }
+            | Self::KeyringBroken { .. }
+            | Self::EntryDropped { .. }
+            | Self::EntryNotMatching { .. } => None,
+            Self::NodeFileIgnored { file, .. } => Some(NodeSource::File { file: file.clone() }),
+            Self::NodeEntryDropped { source, .. } | Self::NodeEntryNotMatching { source, .. } => {
+                Some(source.clone())
+            }
+            Self::ProviderNotMatched { provider, .. }
+            | Self::ProviderFailed { provider, .. }
+            | Self::ProviderNotRun { provider } => {
+                Some(NodeSource::Provider { provider: provider.clone() })
+            }
+        }
+    }
+
+    /// Whether something that may hold a credential could not be looked into, so that nothing
+    /// is certain.
+    pub fn leaves_open(&self) -> bool {
+        matches!(self, Self::SecretForbidden { .. } | Self::ProviderNotRun { .. })
+    }
+}
+
+/// Why a credential provider gives nothing (pkg/credentialprovider/plugin/plugin.go of
+/// Kubernetes v1.35.4, `ExecPlugin` and `provide`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum ProviderFailure {
+    /// There is no such program; with that the kubelet does not even start.
+    Missing,
+    /// The program cannot be started.
+    NotStarted {
+        /// The system's words.
+        reason: String,
+    },
+    /// It did not end in time and was ended.
+    TimedOut {
+        /// The time that it had, in seconds.
+        seconds: u64,
+    },
+    /// It ended with a failure.
+    Ended {
+        /// How: `exit status: 1`.
+        status: String,
+    },
+    /// What it answers is not of the version that the configuration says.
+    OtherVersion {
+        /// The version of the configuration.
+        expected: String,
+        /// The version of the answer.
+        answered: String,
+    },
+    /// What it answers is no `CredentialProviderResponse`.
+    NotUnderstood {
+        /// What is wrong, as part of a sentence; it holds nothing of the answer.
+        reason: String,
+    },
+}
+
+/// The failure in words, as part of a sentence whose subject is the provider.
+impl fmt::Display for ProviderFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => formatter.write_str("is not in the directory of the providers"),
+            Self::NotStarted { reason } => write!(formatter, "cannot be started: {reason}"),
+            Self::TimedOut { seconds } => {
+                write!(formatter, "gives no answer within {seconds} s and is ended")
+            }
+            Self::Ended { status } => write!(formatter, "fails ({status})"),
+            Self::OtherVersion { expected, answered } => write!(
+                formatter,
+                "answers in version {answered}, and its configuration says {expected}"
+            ),
+            Self::NotUnderstood { reason } => {
+                write!(formatter, "gives an answer that the kubelet does not take: {reason}")
+            }
         }
     }
 }

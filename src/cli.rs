@@ -5,6 +5,7 @@ mod cluster;
 mod credentials;
 mod files;
 mod manifests;
+mod node;
 mod words;
 
 use std::io::Write;

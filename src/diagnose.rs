@@ -199,12 +199,12 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
         findings.extend(credentials::beside_pullable(subject, &evidence.gaps));
         findings.insert(0, pullable(subject, evidence));
     }
-    if evidence.gaps.iter().any(|gap| matches!(gap, Gap::SecretForbidden { .. })) {
-        // The secret that could not be read may be the one that the kubelet is served with.
+    if evidence.gaps.iter().any(Gap::leaves_open) {
+        // What could not be looked into may hold what the kubelet is served with.
         let errors = findings.iter_mut().filter(|finding| finding.severity == Severity::Error);
         errors.for_each(|finding| finding.confidence = finding.confidence.max(Confidence::Likely));
     }
-    let verdict = credentials::leave_room_for_the_node(subject, verdict, &mut findings);
+    let verdict = credentials::leave_room_for_the_node(subject, evidence, verdict, &mut findings);
     rank(&mut findings);
     Diagnosis { verdict, findings, progress: progress(evidence, deciding) }
 }

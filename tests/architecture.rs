@@ -23,6 +23,7 @@ const PURE: &[&str] = &[
     "evidence.rs",
     "resolve/keyring.rs",
     "resolve/keyring",
+    "resolve/node",
     "probe/protocol.rs",
     "diagnose.rs",
     "diagnose",

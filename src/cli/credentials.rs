@@ -11,12 +11,14 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::ensure;
 use clap::Args;
 
 use crate::access::Access;
 use crate::image::ImageRef;
 use crate::resolve::keyring;
 
+use super::node::NodeArguments;
 use super::words::Origin;
 use super::{Output, cluster, files};
 use answer::Answer;
@@ -26,7 +28,9 @@ use answer::Answer;
 #[command(
     after_help = "The secrets are those of a service account in a namespace, or those named \
     with --pull-secret, read from the cluster that KUBECONFIG names; or those in the manifests \
-    given with -f, and then no cluster is asked.\n\nExit status: 0 the answer is certain; 1 the \
+    given with -f, and then no cluster is asked. On a node, --node-config and \
+    --credential-provider-config add what the kubelet tries after them; where neither -f nor anything in a \
+    cluster is named, these are all there is.\n\nExit status: 0 the answer is certain; 1 the \
     kubelet pulls nothing, because a secret cannot be read; 2 the arguments, the image or a \
     manifest are wrong; 3 undecided, because a secret could not be had from the cluster."
 )]
@@ -47,6 +51,8 @@ pub(super) struct Arguments {
     /// is the standard input; may be given several times.
     #[arg(short, long, value_name = "FILE", conflicts_with = "batch")]
     filename: Vec<PathBuf>,
+    #[command(flatten)]
+    node: NodeArguments,
     /// The form of the answer.
     #[arg(short, long, value_enum, default_value_t, conflicts_with = "batch")]
     output: Output,
@@ -57,19 +63,37 @@ pub(super) struct Arguments {
     batch: bool,
 }
 
+impl Arguments {
+    /// Whether something in a cluster is asked for by its name.
+    fn names_cluster(&self) -> bool {
+        self.namespace.is_some() || self.service_account.is_some() || !self.pull_secrets.is_empty()
+    }
+}
+
 /// Answers, and says with which status to end.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let node = arguments.node.read()?;
     if arguments.batch {
+        ensure!(node.is_none(), "--batch answers for pull secrets alone, not for a node");
         batch::answer_all(io::stdin().lock(), io::stdout().lock())?;
         return Ok(ExitCode::SUCCESS);
     }
     let image = ImageRef::parse(arguments.image.as_deref().unwrap_or_default())?;
-    let (origin, access) = if arguments.filename.is_empty() {
-        from_cluster(arguments, &image)?
+    let (origin, secrets) = if !arguments.filename.is_empty() {
+        let (origin, access) = from_files(&arguments.filename, &image)?;
+        (Some(origin), access)
+    } else if node.is_none() || arguments.names_cluster() {
+        let (origin, access) = from_cluster(arguments, &image)?;
+        (Some(origin), access)
     } else {
-        from_files(&arguments.filename, &image)?
+        (None, Access::default())
     };
-    let answer = Answer::new(&image, origin, access);
+    let with_node = node.is_some();
+    let access = match node {
+        Some(node) => super::runtime()?.block_on(node.access_after(secrets, &image)),
+        None => secrets,
+    };
+    let answer = Answer::new(&image, origin, with_node, access);
     super::print(&match arguments.output {
         Output::Text => answer.text(),
         Output::Json => serde_json::to_string_pretty(&answer.document())? + "\n",

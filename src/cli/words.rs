@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::access::Gap;
+use crate::access::{Gap, NodeSource, Provenance};
 use crate::target::SecretSource;
 
 /// Where the secrets come from.
@@ -35,14 +35,61 @@ impl Origin {
     }
 }
 
-/// A secret or an entry that is not used.
+/// What has an entry: exactly one of these.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Holder {
+    secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+}
+
+impl Holder {
+    fn secret(secret: &str) -> Self {
+        Self { secret: Some(secret.to_owned()), node_file: None, provider: None }
+    }
+
+    fn node(source: NodeSource) -> Self {
+        match source {
+            NodeSource::File { file } => {
+                Self { secret: None, node_file: Some(file), provider: None }
+            }
+            NodeSource::Provider { provider } => {
+                Self { secret: None, node_file: None, provider: Some(provider) }
+            }
+        }
+    }
+}
+
+/// Where a credential comes from: what has it, and the entry's name in that.
+pub(super) fn origin_of(provenance: &Provenance) -> (Holder, &str) {
+    match provenance {
+        Provenance::PullSecret { secret, key } => (Holder::secret(secret), key),
+        Provenance::Node { source, key } => (Holder::node(source.clone()), key),
+    }
+}
+
+/// A secret, something of the node's, or an entry of one that is not used.
 #[derive(Serialize)]
 pub(super) struct Unused<'gap> {
-    pub(super) secret: &'gap str,
-    pub(super) key: Option<&'gap str>,
-    /// Why, as part of a sentence whose subject is the entry, or the secret where no key is
-    /// given.
-    pub(super) reason: String,
+    #[serde(flatten)]
+    holder: Holder,
+    key: Option<&'gap str>,
+    /// Why, as part of a sentence whose subject is the entry, or what would have it where no
+    /// key is given.
+    reason: String,
+    #[serde(skip)]
+    subject: String,
+}
+
+impl Unused<'_> {
+    /// All of it as a sentence.
+    pub(super) fn in_words(&self) -> String {
+        let key = self.key.map(|key| format!(" (key {key})")).unwrap_or_default();
+        format!("{}{key} {}", self.subject, self.reason)
+    }
 }
 
 /// A gap in words.
@@ -52,14 +99,31 @@ pub(super) fn unused(gap: &Gap) -> Unused<'_> {
         Gap::SecretForbidden { .. } => {
             (None, "may not be read, so what it holds is not known".to_owned())
         }
-        Gap::SecretIgnored { reason, .. } => (None, format!("is passed over: {reason}")),
+        Gap::SecretIgnored { reason, .. } | Gap::NodeFileIgnored { reason, .. } => {
+            (None, format!("is passed over: {reason}"))
+        }
         Gap::KeyringBroken { reason, .. } => (None, format!("cannot be read: {reason}")),
-        Gap::EntryDropped { key, reason, .. } => (Some(key), format!("is dropped, since {reason}")),
-        Gap::EntryNotMatching { key, rule, .. } => {
+        Gap::EntryDropped { key, reason, .. } | Gap::NodeEntryDropped { key, reason, .. } => {
+            (Some(key), format!("is dropped, since {reason}"))
+        }
+        Gap::EntryNotMatching { key, rule, .. } | Gap::NodeEntryNotMatching { key, rule, .. } => {
             (Some(key), format!("does not match, since {rule}"))
         }
+        Gap::ProviderNotMatched { patterns, .. } => {
+            (None, format!("is not run, since no item of its matchImages matches: {}", patterns.join(", ")))
+        }
+        Gap::ProviderFailed { failure, .. } => (None, failure.to_string()),
+        Gap::ProviderNotRun { .. } => (
+            None,
+            "wants a token of the pod's service account, which is not made here, so what it would answer is not known".to_owned(),
+        ),
     };
-    Unused { secret: gap.secret(), key: key.map(String::as_str), reason }
+    let secret = gap.secret().unwrap_or_default();
+    let (holder, subject) = gap.node_source().map_or_else(
+        || (Holder::secret(secret), format!("secret {secret}")),
+        |source| (Holder::node(source.clone()), source.to_string()),
+    );
+    Unused { holder, key: key.map(String::as_str), reason, subject }
 }
 
 /// A text from outside as a terminal can show it: without characters that move the cursor, or

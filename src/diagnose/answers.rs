@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use crate::access::Provenance;
 use crate::api::Confidence;
 use crate::evidence::{Answer, Attempt, End, Evidence, Hop, NotSent, Repository, Role, StepName};
 
@@ -55,9 +54,7 @@ impl Answered<'_> {
     }
 
     fn secret(&self) -> Option<&str> {
-        match self.attempt.credential.as_ref()? {
-            Provenance::PullSecret { secret, .. } => Some(secret),
-        }
+        self.attempt.credential.as_ref()?.pull_secret()
     }
 
     /// Whether the answer is a firewall's, which says whom it refuses (Azure Container
@@ -135,7 +132,8 @@ fn let_in(subject: Subject<'_>, answer: &Answer) -> String {
 /// A token service that refuses a login has looked at it. A Basic registry may answer 401 for
 /// other reasons too, such as a tag that is not there.
 fn rejected(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
-    let finding = credentials::rejected(subject, answered.secret(), said);
+    let credential = answered.attempt.credential.as_ref();
+    let finding = credentials::rejected(subject, credential, said);
     if answered.step == StepName::Token {
         finding
     } else {

@@ -2,25 +2,37 @@
 
 use crate::access::{Gap, Provenance};
 use crate::api::{Confidence, Severity};
+use crate::evidence::Evidence;
 
 use super::catalogue::{Code, Stage};
 use super::remedy::{either, is_azure};
 use super::{Finding, Subject, Verdict};
+
+mod node;
 
 /// How many entries of one secret a message names.
 const MOST_ENTRIES: usize = 3;
 
 /// Why no credential reached the registry.
 pub(super) fn absence(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
-    let findings = of_gaps(subject, gaps);
-    if findings.is_empty() { vec![no_credentials(subject)] } else { findings }
+    let mut findings = of_gaps(subject, gaps);
+    // That a provider is for other hosts is so on most nodes, and explains little.
+    if findings.iter().all(|finding| finding.code == Code::CredentialProviderNotMatched) {
+        findings.insert(0, no_credentials(subject));
+    }
+    findings
+}
+
+/// Whether a finding only says that something is for other registries.
+fn is_of_others(finding: &Finding) -> bool {
+    matches!(finding.code, Code::PullSecretHostMismatch | Code::CredentialProviderNotMatched)
 }
 
 /// What may be the cause where all credentials that there are were refused.
 pub(super) fn beside_refused(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
     let findings = of_gaps(subject, gaps).into_iter();
     findings
-        .filter(|finding| finding.code != Code::PullSecretHostMismatch)
+        .filter(|finding| !is_of_others(finding))
         .map(|finding| Finding {
             confidence: finding.confidence.max(Confidence::Likely),
             ..finding
@@ -31,15 +43,13 @@ pub(super) fn beside_refused(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding>
 /// What is wrong although the image can be pulled.
 pub(super) fn beside_pullable(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
     let findings = of_gaps(subject, gaps).into_iter();
-    findings
-        .filter(|finding| finding.code != Code::PullSecretHostMismatch)
-        .map(Finding::into_warning)
-        .collect()
+    findings.filter(|finding| !is_of_others(finding)).map(Finding::into_warning).collect()
 }
 
 /// The pull secret that stops every pull of the pod, if there is one.
 pub(super) fn broken_keyring(subject: Subject<'_>, gaps: &[Gap]) -> Option<Finding> {
-    gaps.iter().find(|gap| matches!(gap, Gap::KeyringBroken { .. })).map(|gap| of_gap(subject, gap))
+    let broken = gaps.iter().find(|gap| matches!(gap, Gap::KeyringBroken { .. }))?;
+    of_gap(subject, broken)
 }
 
 /// Without a failing pod nobody knows what the node's own identity can do, which the kubelet
@@ -47,10 +57,12 @@ pub(super) fn broken_keyring(subject: Subject<'_>, gaps: &[Gap]) -> Option<Findi
 /// it could change is left open.
 pub(super) fn leave_room_for_the_node(
     subject: Subject<'_>,
+    evidence: &Evidence,
     verdict: Verdict,
     findings: &mut [Finding],
 ) -> Verdict {
-    if subject.complaint.is_some() || !is_azure(subject.registry().as_str()) {
+    let is_open = is_azure(subject.registry().as_str()) && !node::was_asked(evidence);
+    if subject.complaint.is_some() || !is_open {
         return verdict;
     }
     let could_change = |finding: &&mut Finding| {
@@ -84,8 +96,7 @@ fn no_credentials(subject: Subject<'_>) -> Finding {
 /// One finding for each secret, however many of its entries do not match.
 fn of_gaps(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for gap in gaps {
-        let finding = of_gap(subject, gap);
+    for finding in gaps.iter().filter_map(|gap| of_gap(subject, gap)) {
         let same = |other: &&mut Finding| {
             other.code == finding.code && other.credential == finding.credential
         };
@@ -107,7 +118,8 @@ fn of_gaps(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
     findings
 }
 
-fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
+/// What a gap means; `None` where it is as it should be.
+fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
     let Subject { namespace, .. } = subject;
     let registry = subject.registry();
     let finding = match gap {
@@ -155,19 +167,29 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Finding {
             ),
             subject.remedy(Code::PullSecretHostMismatch, Some(secret)),
         ),
+        Gap::ProviderNotMatched { .. }
+        | Gap::ProviderFailed { .. }
+        | Gap::ProviderNotRun { .. }
+        | Gap::NodeFileIgnored { .. }
+        | Gap::NodeEntryDropped { .. }
+        | Gap::NodeEntryNotMatching { .. } => return node::of_gap(subject, gap),
     };
-    finding.of_credential(Some(format!("secret {}", gap.secret())))
+    Some(finding.of_credential(gap.secret().map(|secret| format!("secret {secret}"))))
 }
 
 /// The image is public, and a credential that the registry refuses stands in the way.
 pub(super) fn stale(subject: Subject<'_>, provenance: &Provenance) -> Finding {
     let image = subject.image;
-    let Provenance::PullSecret { secret, .. } = provenance;
+    let (holder, remedy) = match provenance {
+        Provenance::PullSecret { secret, .. } => {
+            (format!("pull secret {secret}"), subject.remedy(Code::StaleCredential, Some(secret)))
+        }
+        Provenance::Node { source, key } => (source.to_string(), node::take_out(source, key)),
+    };
     let message = format!(
-        "{} serves {image} to anybody, and refuses the credential in pull secret {secret}, which is what breaks the pull",
+        "{} serves {image} to anybody, and refuses the credential in {holder}, which is what breaks the pull",
         subject.registry()
     );
-    let remedy = subject.remedy(Code::StaleCredential, Some(secret));
     Finding::new(Code::StaleCredential, Confidence::Certain, message, remedy)
         .of_credential(Some(provenance.to_string()))
 }
@@ -188,16 +210,23 @@ pub(super) fn hidden_from_strangers(subject: Subject<'_>) -> Finding {
 }
 
 /// What a registry's refusal of one credential means.
-pub(super) fn rejected(subject: Subject<'_>, secret: Option<&str>, detail: &str) -> Finding {
+pub(super) fn rejected(
+    subject: Subject<'_>,
+    credential: Option<&Provenance>,
+    detail: &str,
+) -> Finding {
     let registry = subject.registry();
-    let who = secret.map_or_else(
-        || "the credential".to_owned(),
-        |secret| format!("the user name or password in pull secret {secret}"),
-    );
-    let remedy = secret.map_or_else(
-        || "Use another credential.".to_owned(),
-        |secret| subject.remedy(Code::CredentialRejected, Some(secret)),
-    );
+    let (who, remedy) = match credential {
+        None => ("the credential".to_owned(), "Use another credential.".to_owned()),
+        Some(Provenance::PullSecret { secret, .. }) => (
+            format!("the user name or password in pull secret {secret}"),
+            subject.remedy(Code::CredentialRejected, Some(secret)),
+        ),
+        Some(Provenance::Node { source, key }) => (
+            format!("the user name or password of {source}"),
+            node::put_right(registry, source, key),
+        ),
+    };
     let message = format!("{registry} refuses {who} ({detail})");
     Finding::new(Code::CredentialRejected, Confidence::Certain, message, remedy)
 }

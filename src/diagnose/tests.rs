@@ -1,4 +1,4 @@
-use crate::access::{Mismatch, Provenance};
+use crate::access::{Mismatch, NodeSource, Provenance, ProviderFailure};
 use crate::evidence::{
     Answer, Certificate, CertificateProblem, Failure, Hop, NotSent, RegistryError, Repository,
     Role, Scheme, Step, Vantage,

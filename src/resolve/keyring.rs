@@ -10,17 +10,20 @@ mod auth;
 mod config;
 mod glob;
 mod json;
+mod node;
 mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::access::{Access, Credential, Gap, Mismatch, Provenance};
+use crate::access::{Access, Credential, Gap, Mismatch, NodeSource, Provenance};
 use crate::image::ImageRef;
 use crate::secret::Secret;
 
-use config::{Form, Login};
+use config::{Entries, Form, Login};
 use url::Url;
+
+pub(super) use node::{NodeEntries, is_pattern, lookup_node, matches_pattern};
 
 /// The key whose credentials are used for Docker Hub where nothing else matches
 /// (pkg/credentialprovider/keyring.go, v1.35.4, `defaultRegistryHost`).
@@ -78,23 +81,48 @@ pub fn lookup(secrets: &[PullSecret], image: &ImageRef) -> Access {
         let gaps = gaps.filter(|gap| !matches!(gap, Gap::EntryDropped { .. })).collect();
         return Access { credentials: Vec::new(), gaps };
     }
-    // Descending by key; the sort keeps the order of the secrets within one key.
-    entries.sort_by(|one, other| other.key.cmp(&one.key));
-    let (credentials, unused) = select(entries, image);
-    gaps.extend(unused);
-    gaps.sort_by_key(|(place, _)| *place);
-    Access { credentials, gaps: gaps.into_iter().map(|(_, gap)| gap).collect() }
+    select(entries, gaps, image)
 }
 
 fn is_broken(gap: &Gap) -> bool {
     matches!(gap, Gap::KeyringBroken { .. })
 }
 
-/// An entry of a secret that is part of the keyring.
+/// What holds an entry.
+#[derive(Clone, Copy)]
+enum Holder<'a> {
+    Secret(&'a str),
+    Node(&'a NodeSource),
+}
+
+impl Holder<'_> {
+    fn provenance(self, key: String) -> Provenance {
+        match self {
+            Self::Secret(secret) => Provenance::PullSecret { secret: secret.to_owned(), key },
+            Self::Node(source) => Provenance::Node { source: source.clone(), key },
+        }
+    }
+
+    fn dropped(self, key: String, reason: String) -> Gap {
+        match self {
+            Self::Secret(secret) => Gap::EntryDropped { secret: secret.to_owned(), key, reason },
+            Self::Node(source) => Gap::NodeEntryDropped { source: source.clone(), key, reason },
+        }
+    }
+
+    fn not_matching(self, key: String, rule: Mismatch) -> Gap {
+        match self {
+            Self::Secret(secret) => Gap::EntryNotMatching { secret: secret.to_owned(), key, rule },
+            Self::Node(source) => Gap::NodeEntryNotMatching { source: source.clone(), key, rule },
+        }
+    }
+}
+
+/// An entry that is part of the keyring.
 struct Entry<'a> {
-    /// The secret's place among the pod's.
+    /// The place of what holds it: a secret's among the pod's.
     place: usize,
-    secret: &'a str,
+    holder: Holder<'a>,
     /// Whether an earlier secret is the same.
     again: bool,
     /// The entry's name, as it is shown.
@@ -137,17 +165,19 @@ fn read(place: usize, secret: &PullSecret) -> Found<'_> {
             Form::Legacy => format!("its {key} has no entries"),
         });
     }
+    keyed(place, Holder::Secret(&secret.name), entries)
+}
+
+/// Gives entries their keys, and drops those that can have none.
+fn keyed(place: usize, holder: Holder<'_>, entries: Entries) -> Found<'_> {
     let mut found = Found::default();
     for (name, login) in entries {
-        let (secret, shown) = (secret.name.as_str(), shown_key(&name));
+        let shown = shown_key(&name);
         match key_of(&name) {
             Ok(key) => {
-                found.entries.push(Entry { place, secret, again: false, shown, key, login });
+                found.entries.push(Entry { place, holder, again: false, shown, key, login });
             }
-            Err(reason) => {
-                let secret = secret.to_owned();
-                found.gaps.push(Gap::EntryDropped { secret, key: shown, reason });
-            }
+            Err(reason) => found.gaps.push(holder.dropped(shown, reason)),
         }
     }
     found
@@ -164,38 +194,38 @@ fn key_of(name: &str) -> Result<Vec<u8>, String> {
     Ok(if path == b"/" { host } else { [&host[..], path].concat() })
 }
 
-/// Sorts out which entries are used (keyring.go:295-318, `Lookup`).
-fn select(entries: Vec<Entry<'_>>, image: &ImageRef) -> (Vec<Credential>, Vec<(usize, Gap)>) {
+/// Sorts out which entries are used (keyring.go:295-318, `Lookup`), and puts the gaps into the
+/// order of what holds the entries.
+fn select(mut entries: Vec<Entry<'_>>, gaps: Vec<(usize, Gap)>, image: &ImageRef) -> Access {
+    // Descending by key; the sort keeps the order of the secrets within one key.
+    entries.sort_by(|one, other| other.key.cmp(&one.key));
     let repository = Repository::of(image);
     let verdicts: Vec<Result<(), Mismatch>> =
         entries.iter().map(|entry| repository.check(&entry.key)).collect();
     let any = verdicts.iter().any(Result::is_ok);
     let mut credentials = Vec::new();
-    let mut gaps = Vec::new();
+    let mut gaps = gaps;
     for (entry, verdict) in entries.into_iter().zip(verdicts) {
         let is_fallback = repository.is_default && entry.key == DOCKER_HUB_KEY;
         match verdict {
             Err(rule) if any || !is_fallback => {
                 let rule = if is_fallback { Mismatch::FallbackSuppressed } else { rule };
-                let secret = entry.secret.to_owned();
                 if !entry.again {
-                    gaps.push((
-                        entry.place,
-                        Gap::EntryNotMatching { secret, key: entry.shown, rule },
-                    ));
+                    gaps.push((entry.place, entry.holder.not_matching(entry.shown, rule)));
                 }
             }
             _ => credentials.push(credential(entry)),
         }
     }
-    (credentials, gaps)
+    gaps.sort_by_key(|(place, _)| *place);
+    Access { credentials, gaps: gaps.into_iter().map(|(_, gap)| gap).collect() }
 }
 
 /// The password keeps its bytes. A user name that is not UTF-8 is shown with U+FFFD, as Go's
 /// encoding/json would show it.
 fn credential(entry: Entry<'_>) -> Credential {
     Credential {
-        provenance: Provenance::PullSecret { secret: entry.secret.to_owned(), key: entry.shown },
+        provenance: entry.holder.provenance(entry.shown),
         username: json::text(&entry.login.username),
         password: Secret::new(entry.login.password),
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::access::Gap;
 use crate::api::{Confidence, Owner, Severity};
-use crate::cli::words::{Origin, Unused, printable, unused};
+use crate::cli::words::{Origin, printable, unused};
 use crate::complaint::Complaint;
 use crate::diagnose::catalogue::who;
 use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
@@ -264,11 +264,7 @@ fn indented(step: &Step) -> String {
 }
 
 fn not_used(gaps: &[Gap]) -> Vec<String> {
-    let line = |gap| {
-        let Unused { secret, key, reason } = unused(gap);
-        let key = key.map(|key| format!(" (key {key})")).unwrap_or_default();
-        format!("  secret {secret}{key} {reason}")
-    };
+    let line = |gap| format!("  {}", unused(gap).in_words());
     let heading = (!gaps.is_empty()).then(|| "Not used:".to_owned());
     heading.into_iter().chain(gaps.iter().map(line)).collect()
 }

@@ -4,14 +4,17 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::access::{Access, Credential, Gap, Provenance};
-use crate::cli::words::{Origin, Unused, printable, unused};
+use crate::access::{Access, Credential, Gap};
+use crate::cli::words::{Holder, Origin, Unused, origin_of, printable, unused};
 use crate::image::ImageRef;
 
 /// What there is to say about one image.
 pub(super) struct Answer<'image> {
     image: &'image ImageRef,
-    origin: Origin,
+    /// Where the pull secrets come from; `None` where none are asked for.
+    origin: Option<Origin>,
+    /// Whether what the node has is part of it.
+    with_node: bool,
     access: Access,
 }
 
@@ -32,15 +35,33 @@ pub(super) struct Document<'answer> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Used<'answer> {
-    secret: &'answer str,
+    #[serde(flatten)]
+    holder: Holder,
     key: &'answer str,
     username: &'answer str,
     password_sha256: String,
 }
 
 impl<'image> Answer<'image> {
-    pub(super) fn new(image: &'image ImageRef, origin: Origin, access: Access) -> Self {
-        Self { image, origin, access }
+    pub(super) fn new(
+        image: &'image ImageRef,
+        origin: Option<Origin>,
+        with_node: bool,
+        access: Access,
+    ) -> Self {
+        Self { image, origin, with_node, access }
+    }
+
+    /// Which credentials these are, as what follows the image.
+    fn of_what(&self) -> String {
+        let node = if self.with_node { "what the node has" } else { "nothing" };
+        match &self.origin {
+            None => node.to_owned(),
+            Some(origin) if self.with_node => {
+                format!("the pull secrets {}, and {node}", origin.in_words())
+            }
+            Some(origin) => format!("the pull secrets {}", origin.in_words()),
+        }
     }
 
     /// 0 for a certain answer, 1 where nothing is pulled, 3 where it is not known.
@@ -55,7 +76,7 @@ impl<'image> Answer<'image> {
     }
 
     fn is_undecided(&self) -> bool {
-        self.access.gaps.iter().any(|gap| matches!(gap, Gap::SecretForbidden { .. }))
+        self.access.gaps.iter().any(Gap::leaves_open)
     }
 
     pub(super) fn document(&self) -> Document<'_> {
@@ -79,16 +100,23 @@ impl<'image> Answer<'image> {
     pub(super) fn text(&self) -> String {
         let Document { repository, credentials, unused, error, .. } = self.document();
         let mut lines = vec![
-            format!("{} with the pull secrets {}", self.image, self.origin.in_words()),
+            format!("{} with {}", self.image, self.of_what()),
             format!("Entries are matched with {repository}."),
             String::new(),
         ];
         if error.is_some() {
             lines.push("Nothing is pulled: a secret that cannot be read stops every pull of the pod, also of other images.".into());
         } else if self.is_undecided() {
-            lines.push(
-                "Undecided: a secret may not be read, and what it holds would count too.".into(),
-            );
+            let what = self.access.gaps.iter().find(|gap| gap.leaves_open());
+            let what = match what.and_then(Gap::node_source) {
+                Some(source) => format!(
+                    "Undecided: {source} could not be asked, and what it answers would count too."
+                ),
+                None => {
+                    "Undecided: a secret may not be read, and what it holds would count too.".into()
+                }
+            };
+            lines.push(what);
             let known = if credentials.is_empty() {
                 "Of the others, none applies."
             } else {
@@ -97,15 +125,17 @@ impl<'image> Answer<'image> {
             lines.push(known.into());
         } else if credentials.is_empty() {
             let none = if unused.is_empty() { "is given" } else { "applies" };
-            lines.push(format!("No pull secret {none}: the image is pulled anonymously."));
+            let what = if self.with_node { "credential" } else { "pull secret" };
+            lines.push(format!("No {what} {none}: the image is pulled anonymously."));
         } else {
             lines.push("Tried in this order, until one succeeds; never anonymously:".into());
         }
-        for (place, Used { secret, key, username, password_sha256 }) in
-            credentials.iter().enumerate()
+        let provenances = self.access.credentials.iter().map(|credential| &credential.provenance);
+        for (place, (Used { username, password_sha256, .. }, provenance)) in
+            credentials.iter().zip(provenances).enumerate()
         {
             let user = if username.is_empty() { "(empty)" } else { username };
-            lines.push(format!("  {}. secret {secret} (key {key})", place + 1));
+            lines.push(format!("  {}. {provenance}", place + 1));
             lines.push(format!("     user {user}"));
             lines.push(format!("     password with SHA-256 {password_sha256}"));
         }
@@ -115,11 +145,8 @@ impl<'image> Answer<'image> {
         if !unused.is_empty() {
             lines.extend([String::new(), "Not used:".into()]);
         }
-        for Unused { secret, key, reason } in unused {
-            let key = key.map(|key| format!(" (key {key})")).unwrap_or_default();
-            lines.push(format!("  secret {secret}{key} {reason}"));
-        }
-        if error.is_none() {
+        lines.extend(unused.iter().map(|unused| format!("  {}", unused.in_words())));
+        if error.is_none() && !self.with_node {
             lines.extend([String::new(), NODE.into()]);
         }
         lines.iter().map(|line| printable(line) + "\n").collect()
@@ -143,14 +170,13 @@ fn empty_passwords(credentials: &[Credential]) -> Option<String> {
 /// read.
 pub(super) fn broken(access: &Access) -> Option<String> {
     let gap = access.gaps.iter().find(|gap| matches!(gap, Gap::KeyringBroken { .. }))?;
-    let Unused { secret, reason, .. } = unused(gap);
-    Some(format!("secret {secret} {reason}"))
+    Some(unused(gap).in_words())
 }
 
 fn used_of(credential: &Credential) -> Used<'_> {
-    let Provenance::PullSecret { secret, key } = &credential.provenance;
+    let (holder, key) = origin_of(&credential.provenance);
     let password_sha256 = credential.password.sha256();
-    Used { secret, key, username: &credential.username, password_sha256 }
+    Used { holder, key, username: &credential.username, password_sha256 }
 }
 
 #[cfg(test)]
@@ -169,8 +195,8 @@ mod tests {
     #[track_caller]
     fn check(credentials: Vec<Credential>, gaps: Vec<Gap>, expected: &str) -> serde_json::Value {
         let image = ImageRef::parse("busybox").unwrap();
-        let origin = Origin::Files(vec!["a.yaml".to_owned()]);
-        let answer = Answer::new(&image, origin, Access { credentials, gaps });
+        let origin = Some(Origin::Files(vec!["a.yaml".to_owned()]));
+        let answer = Answer::new(&image, origin, false, Access { credentials, gaps });
         let text = answer.text();
         assert!(text.contains(expected), "{text}");
         serde_json::to_value(answer.document()).unwrap()

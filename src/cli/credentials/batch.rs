@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::access::Provenance;
 use crate::image::ImageRef;
 use crate::resolve::keyring::{self, PullSecret};
 
@@ -131,10 +130,10 @@ fn answer(line: &[u8]) -> Answer {
     };
     let access = keyring::lookup(&secrets, &image);
     let error = broken(&access);
-    let credentials = access.credentials.into_iter().map(|credential| {
-        let Provenance::PullSecret { secret, .. } = credential.provenance;
+    let credentials = access.credentials.into_iter().filter_map(|credential| {
+        let secret = credential.provenance.pull_secret()?.to_owned();
         let password_sha256 = credential.password.sha256();
-        Used { username: credential.username, password_sha256, secret }
+        Some(Used { username: credential.username, password_sha256, secret })
     });
     let credentials = credentials.collect();
     Answer { id, error, repository: Some(image.repository()), credentials }

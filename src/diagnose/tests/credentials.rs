@@ -139,3 +139,55 @@ fn beside_a_refused_credential_a_missing_secret_is_likely() {
     let expected = [(Code::PullSecretMissing, Likely), (Code::CredentialRejected, Likely)];
     check(&evidence, NotPullable, &expected);
 }
+
+#[test]
+fn a_provider_that_fails_explains_the_absence_and_one_for_others_hardly_does() {
+    let failed = Gap::ProviderFailed {
+        provider: "acr".to_owned(),
+        failure: ProviderFailure::TimedOut { seconds: 60 },
+    };
+    let evidence = without_credential(&[failed]);
+    check(&evidence, NotPullable, &[(Code::CredentialProviderFailed, Likely)]);
+    let message = &diagnosis(&evidence).findings[0].message;
+    assert!(message.contains("acr gives no answer within 60 s and is ended"), "{message}");
+    let (provider, patterns) = ("ecr".to_owned(), vec!["*.amazonaws.test".to_owned()]);
+    let evidence = without_credential(&[Gap::ProviderNotMatched { provider, patterns }]);
+    let expected = [(Code::NoCredentials, Likely), (Code::CredentialProviderNotMatched, Possible)];
+    check(&evidence, NotPullable, &expected);
+}
+
+/// A token of a service account is not made here, so what the provider would answer is open.
+#[test]
+fn a_provider_that_is_not_run_makes_nothing_certain() {
+    let gaps = [missing("regcred"), Gap::ProviderNotRun { provider: "acr".to_owned() }];
+    check(&without_credential(&gaps), NotPullable, &[(Code::PullSecretMissing, Likely)]);
+}
+
+#[test]
+fn what_the_node_has_is_named_where_it_is_refused() {
+    let credential = |source| Some(Provenance::Node { source, key: "r.test".to_owned() });
+    let file = NodeSource::File { file: "/var/lib/kubelet/config.json".to_owned() };
+    let provider = NodeSource::Provider { provider: "acr".to_owned() };
+    for (source, who) in [(file, "node file /var/lib/kubelet/config.json"), (provider, "acr")] {
+        let mut evidence = with_end(answered(401, &["UNAUTHORIZED"]));
+        evidence.attempts[0].credential = credential(source);
+        evidence.attempts[0].steps.clear();
+        let finding = &diagnosis(&evidence).findings[0];
+        assert_eq!(finding.code, Code::CredentialRejected);
+        assert!(finding.message.contains(who), "{}", finding.message);
+        let public = Evidence { anonymous: Some(attempt(None, served())), ..evidence };
+        let finding = &diagnosis(&public).findings[0];
+        assert_eq!(finding.code, Code::StaleCredential);
+        assert!(finding.message.contains(who), "{}", finding.message);
+    }
+}
+
+#[test]
+fn a_node_whose_providers_were_asked_leaves_nothing_open() {
+    let image = ImageRef::parse("myreg.azurecr.io/a:1").unwrap();
+    let (provider, patterns) = ("ecr".to_owned(), vec!["*.amazonaws.test".to_owned()]);
+    let gaps = [missing("regcred"), Gap::ProviderNotMatched { provider, patterns }];
+    let evidence = Evidence { image, ..without_credential(&gaps) };
+    assert_eq!(diagnosis(&evidence).verdict, NotPullable);
+    assert_eq!(diagnosis(&evidence).findings[0].confidence, Certain);
+}

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{PullSecret, lookup, shown_key};
-use crate::access::{Access, Gap, Mismatch, Provenance};
+use crate::access::{Access, Gap, Mismatch};
 use crate::image::ImageRef;
 
 mod properties;
@@ -76,9 +76,9 @@ fn the_examples_are_met() {
         assert_eq!(access.credentials.len(), wanted.len(), "{line}");
         // Within a group the order is free.
         let found = access.credentials.iter().zip(&wanted).map(|(credential, (group, _))| {
-            let Provenance::PullSecret { secret, .. } = &credential.provenance;
+            let secret = credential.provenance.pull_secret().unwrap().to_owned();
             let digest = credential.password.sha256();
-            (*group, [credential.username.clone(), digest, secret.clone()])
+            (*group, [credential.username.clone(), digest, secret])
         });
         let mut found: Vec<(u64, [String; 3])> = found.collect();
         found.sort();
