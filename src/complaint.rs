@@ -37,6 +37,21 @@ pub enum Complaint {
     },
 }
 
+impl Complaint {
+    /// The runtime's words of a failed pull, where the kubelet has not forgotten them.
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Self::PullFailed { cause } if !cause.is_empty() => Some(cause),
+            Self::PullFailed { .. }
+            | Self::InvalidName
+            | Self::KeyringBroken { .. }
+            | Self::NeverPull
+            | Self::InspectFailed { .. }
+            | Self::SignatureRejected { .. } => None,
+        }
+    }
+}
+
 /// Reads a waiting container's reason and message (`waiting` of a container status, as
 /// `pkg/kubelet/images/types.go` and `image_manager.go` of Kubernetes 1.35 write them).
 /// `None` where the container does not wait for an image.

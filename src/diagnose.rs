@@ -14,14 +14,18 @@ use crate::complaint::Complaint;
 use crate::evidence::{Attempt, End, Evidence, StepName};
 use crate::image::{Host, ImageError, ImageRef};
 
+mod agreement;
 mod answers;
 pub mod catalogue;
 mod credentials;
+mod local;
 mod network;
 mod progress;
 pub mod remedy;
 pub mod words;
 
+pub use agreement::{Heard, contradict};
+pub use local::without_probe;
 pub use progress::Progress;
 
 use catalogue::Code;
@@ -127,25 +131,9 @@ impl Subject<'_> {
 
     /// A network failure that the kubelet met as well is certain. One that only this probe
     /// met explains the pod's failure perhaps, and one without a failing pod is what it is.
-    fn confidence(&self, words: &[&str]) -> Confidence {
-        match self.complaint {
-            None => Confidence::Certain,
-            Some(Complaint::PullFailed { cause }) => {
-                let cause = cause.to_lowercase();
-                if words.iter().any(|word| cause.contains(word)) {
-                    Confidence::Certain
-                } else {
-                    Confidence::Likely
-                }
-            }
-            Some(
-                Complaint::InvalidName
-                | Complaint::KeyringBroken { .. }
-                | Complaint::NeverPull
-                | Complaint::InspectFailed { .. }
-                | Complaint::SignatureRejected { .. },
-            ) => Confidence::Likely,
-        }
+    fn confidence(&self, code: Code, host: &str) -> Confidence {
+        self.complaint
+            .map_or(Confidence::Certain, |complaint| agreement::confidence(complaint, code, host))
     }
 }
 
@@ -206,6 +194,7 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
     }
     let verdict = credentials::leave_room_for_the_node(subject, evidence, verdict, &mut findings);
     rank(&mut findings);
+    let verdict = agreement::beside_failure(subject, verdict, &mut findings);
     Diagnosis { verdict, findings, progress: progress(evidence, deciding) }
 }
 
@@ -273,23 +262,6 @@ fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {
     Finding::new(Code::Pullable, Confidence::Certain, message, String::new())
 }
 
-/// The kubelet has just failed to pull what this probe was served.
-pub fn node_disagrees(subject: Subject<'_>) -> Finding {
-    let words = match subject.complaint {
-        Some(Complaint::PullFailed { cause }) if !cause.is_empty() => {
-            format!(", while the kubelet has just failed: {}", shorten(cause, 300))
-        }
-        Some(_) | None => ", while the kubelet has just failed to pull it".to_owned(),
-    };
-    let message = format!(
-        "{} serves the manifest of {} to the pod network{words}",
-        subject.registry(),
-        subject.image
-    );
-    let remedy = subject.remedy(Code::NodeDisagrees, None);
-    Finding::new(Code::NodeDisagrees, Confidence::Likely, message, remedy)
-}
-
 /// Says what is wrong with a name that is no image reference.
 pub fn invalid_reference(error: &ImageError) -> Diagnosis {
     let remedy = error.suggestion().map_or_else(
@@ -324,37 +296,6 @@ pub fn impossible_port(image: &ImageRef) -> Diagnosis {
     ))
 }
 
-/// Says what the kubelet's own refusals mean, for which no registry is asked, and what a
-/// broken pull secret means. `None` where the registry has to be asked.
-pub fn without_probe(subject: Subject<'_>, gaps: &[Gap]) -> Option<Diagnosis> {
-    let image = subject.image;
-    let finding = match subject.complaint {
-        Some(Complaint::NeverPull) => Finding::new(
-            Code::ImageNeverPulled,
-            Confidence::Certain,
-            format!("imagePullPolicy is Never, and {image} is not on the node"),
-            subject.remedy(Code::ImageNeverPulled, None),
-        ),
-        Some(Complaint::InspectFailed { cause }) => Finding::new(
-            Code::ImageInspectFailed,
-            Confidence::Likely,
-            format!("the node's runtime cannot inspect {image}: {}", shorten(cause, 300)),
-            subject.remedy(Code::ImageInspectFailed, None),
-        ),
-        Some(Complaint::SignatureRejected { cause }) => Finding::new(
-            Code::SignatureRejected,
-            Confidence::Likely,
-            format!("the node's signature policy refuses {image}: {}", shorten(cause, 300)),
-            subject.remedy(Code::SignatureRejected, None),
-        ),
-        Some(
-            Complaint::PullFailed { .. } | Complaint::InvalidName | Complaint::KeyringBroken { .. },
-        )
-        | None => credentials::broken_keyring(subject, gaps)?,
-    };
-    Some(stopped(finding))
-}
-
 fn stopped(finding: Finding) -> Diagnosis {
     Diagnosis {
         verdict: Verdict::NotPullable,
@@ -380,6 +321,36 @@ pub fn shorten(text: &str, limit: usize) -> String {
     let kept: String = text.chars().take(limit).collect();
     format!("{kept}…")
 }
+
+/// The kubelet's words, to be read in a sentence: without the queries of addresses, which can
+/// be signatures, and of a long text the end, where the cause is.
+fn quote(words: &str) -> String {
+    let mut quoted = String::with_capacity(words.len());
+    let mut rest = words;
+    while let Some(place) = rest.find('?') {
+        quoted.push_str(&rest[..place]);
+        rest = &rest[place + 1..];
+        let ends = |character: char| character.is_whitespace() || "\"'\\<>".contains(character);
+        let query = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        if query.contains('=') {
+            rest = &rest[query.len()..];
+        } else {
+            quoted.push('?');
+        }
+    }
+    quoted.push_str(rest);
+    let length = quoted.chars().count();
+    if length <= LONGEST_QUOTE {
+        return quoted;
+    }
+    let end: String = quoted.chars().skip(length - LONGEST_QUOTE).collect();
+    // What is left begins with a whole word.
+    let from = end.find(' ').filter(|place| *place < 60).map_or(0, |place| place + 1);
+    format!("… {}", &end[from..])
+}
+
+/// How many characters of the kubelet's words a message quotes.
+const LONGEST_QUOTE: usize = 300;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::access::Gap;
 use crate::complaint::Complaint;
-use crate::diagnose::{self, Diagnosis, Subject, Verdict, catalogue::Code};
+use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
 use crate::evidence::Evidence;
 use crate::image::ImageRef;
 
@@ -80,11 +80,9 @@ impl Record {
                 finding.message = format!("{}, {laxity}, which a node may not do", finding.message);
             }
         }
-        if self.fresh && diagnosis.verdict == Verdict::Pullable {
-            diagnosis.verdict = Verdict::NotPullable;
-            diagnosis.findings.insert(0, diagnose::node_disagrees(subject));
-        }
-        diagnosis
+        let heard = Heard { fresh: self.fresh, before: &[] };
+        let image = evidence.image.to_string();
+        diagnose::contradict(subject, &image, evidence, heard, diagnosis)
     }
 
     /// The record as YAML.

@@ -80,7 +80,8 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
         401 => rejected(subject, answered, &said),
         403 if answered.names_the_client() => Finding::new(
             Code::NetworkRuleDenied,
-            Confidence::Certain,
+            // The node may leave the cluster by another address.
+            subject.confidence(Code::NetworkRuleDenied, &hop.host),
             format!("the firewall of {} refuses this cluster's address ({said})", hop.host),
             let_in(subject, answer),
         ),
@@ -89,20 +90,20 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
         }
         403 => Finding::new(
             Code::AccessForbidden,
-            subject.confidence(&["403", "forbidden"]),
+            subject.confidence(Code::AccessForbidden, &hop.host),
             format!("{} forbids access ({said})", hop.host),
             subject.remedy_at(Code::AccessForbidden, &hop.host),
         ),
         404 => not_found(subject, answered, &said),
         429 => Finding::new(
             Code::RateLimited,
-            subject.confidence(&["429", "too many requests", "toomanyrequests"]),
+            subject.confidence(Code::RateLimited, &hop.host),
             format!("{} limits requests ({said})", hop.host),
             subject.remedy(Code::RateLimited, None),
         ),
         500..=599 => Finding::new(
             Code::RegistryUnavailable,
-            subject.confidence(&[&answer.status.to_string()]),
+            subject.confidence(Code::RegistryUnavailable, &hop.host),
             format!("{} answers with a server error ({said})", hop.host),
             subject.remedy_at(Code::RegistryUnavailable, &hop.host),
         ),

@@ -9,30 +9,21 @@ use super::{Finding, Subject};
 pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
     let place = place(hop);
     let host = &hop.host;
-    let (code, words, message): (_, &[&str], _) = match failure {
+    let (code, message) = match failure {
         Failure::NameNotFound { resolver } => {
             let says = resolver
                 .as_ref()
                 .map_or(String::new(), |resolver| format!(", says the resolver {resolver}"));
-            (
-                Code::DnsNameNotFound,
-                &["no such host"],
-                format!("{host} does not exist in the DNS{says}"),
-            )
+            (Code::DnsNameNotFound, format!("{host} does not exist in the DNS{says}"))
         }
-        Failure::LookupFailed { detail } => (
-            Code::DnsFailure,
-            &["server misbehaving", "read udp", "temporary failure in name resolution"],
-            format!("{host} could not be looked up ({detail})"),
-        ),
-        Failure::Refused => (
-            Code::ConnectionRefused,
-            &["connection refused"],
-            format!("nothing accepts connections at {place}"),
-        ),
+        Failure::LookupFailed { detail } => {
+            (Code::DnsFailure, format!("{host} could not be looked up ({detail})"))
+        }
+        Failure::Refused => {
+            (Code::ConnectionRefused, format!("nothing accepts connections at {place}"))
+        }
         Failure::TimedOut { during, millis } => (
             Code::ConnectionTimeout,
-            &["timeout", "deadline exceeded"],
             format!(
                 "{place} does not answer within {} s ({})",
                 millis.div_ceil(1000),
@@ -41,30 +32,21 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
         ),
         Failure::Reset { during } => (
             Code::ConnectionReset,
-            &["reset by peer", "eof"],
             format!("{place} closes the connection ({})", waiting_for(*during)),
         ),
-        Failure::NoRoute { detail } => (
-            Code::ConnectionTimeout,
-            &["no route", "unreachable"],
-            format!("there is no way to {place} ({detail})"),
-        ),
+        Failure::NoRoute { detail } => {
+            (Code::ConnectionTimeout, format!("there is no way to {place} ({detail})"))
+        }
         Failure::Certificate { problem, seen } => return certificate(subject, hop, *problem, seen),
-        Failure::Handshake { detail } => (
-            Code::TlsHandshakeFailed,
-            &["tls:", "handshake"],
-            format!("the TLS handshake with {place} fails ({detail})"),
-        ),
-        Failure::PlainHttp => (
-            Code::SchemeMismatch,
-            &["http response to https client"],
-            format!("{place} speaks HTTP where HTTPS is expected"),
-        ),
-        Failure::NotHttp { detail } => (
-            Code::NotARegistry,
-            &["malformed http"],
-            format!("what answers at {place} does not speak HTTP ({detail})"),
-        ),
+        Failure::Handshake { detail } => {
+            (Code::TlsHandshakeFailed, format!("the TLS handshake with {place} fails ({detail})"))
+        }
+        Failure::PlainHttp => {
+            (Code::SchemeMismatch, format!("{place} speaks HTTP where HTTPS is expected"))
+        }
+        Failure::NotHttp { detail } => {
+            (Code::NotARegistry, format!("what answers at {place} does not speak HTTP ({detail})"))
+        }
     };
     // What is to be done depends on what happens at the hop, whichever hop it is.
     let remedy = subject.remedy_at(code, host);
@@ -75,7 +57,7 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
             format!("the token service of {} cannot be reached: {message}", subject.registry())
         }
     };
-    Finding::new(code, subject.confidence(words), subject_of, remedy)
+    Finding::new(code, subject.confidence(code, host), subject_of, remedy)
 }
 
 /// Where the hop that failed has a code of its own, that is the answer; a certificate keeps
@@ -95,40 +77,30 @@ fn certificate(
 ) -> Finding {
     let place = place(hop);
     let Certificate { issuer, not_before, not_after, names, .. } = seen;
-    let (code, words, message): (_, &[&str], _) = match problem {
+    let (code, message) = match problem {
         CertificateProblem::Untrusted => (
             Code::TlsCertificateUntrusted,
-            &["unknown authority", "not trusted", "self-signed"],
             format!("the certificate of {place} is signed by {issuer}, which is not trusted"),
         ),
         CertificateProblem::Expired => (
             Code::TlsCertificateExpired,
-            &["expired"],
             format!("the certificate of {place} expired at {not_after}"),
         ),
         CertificateProblem::NotYetValid => (
             Code::TlsCertificateExpired,
-            &["expired"],
             format!("the certificate of {place} is valid only from {not_before} on"),
         ),
         CertificateProblem::WrongName => (
             Code::TlsNameMismatch,
-            &[
-                "certificate is valid for",
-                "not valid for any names",
-                "cannot validate certificate",
-                "common name",
-            ],
             format!("the certificate of {place} is for {}, not for {}", list(names), hop.host),
         ),
         CertificateProblem::Invalid => (
             Code::TlsHandshakeFailed,
-            &["x509", "tls:"],
             format!("the certificate of {place}, issued by {issuer}, is not valid"),
         ),
     };
     let remedy = subject.remedy_at(code, &hop.host);
-    Finding::new(code, subject.confidence(words), message, remedy)
+    Finding::new(code, subject.confidence(code, &hop.host), message, remedy)
 }
 
 fn list(names: &[String]) -> String {

@@ -8,6 +8,8 @@ use super::*;
 use Confidence::{Certain, Likely, Possible};
 use Verdict::{NotPullable, Pullable, Undecided};
 
+mod agreement;
+mod both_fail;
 mod credentials;
 mod misleading;
 mod network;
@@ -328,18 +330,6 @@ fn the_kubelets_own_refusals_ask_no_registry() {
         check_unprobed(Some(complaint), &[missing("a")], None);
     }
     check_unprobed(None, &[], None);
-}
-
-#[test]
-fn a_node_that_disagrees_is_quoted() {
-    let image = ImageRef::parse(IMAGE).unwrap();
-    let complaint = Complaint::PullFailed { cause: "x".repeat(400) };
-    let subject = Subject { namespace: "shop", image: &image, complaint: Some(&complaint) };
-    let finding = node_disagrees(subject);
-    assert_eq!((finding.code, finding.severity), (Code::NodeDisagrees, Severity::Error));
-    assert!(finding.message.ends_with(&format!("{}…", "x".repeat(300))));
-    let unquoted = node_disagrees(Subject { complaint: None, ..subject });
-    assert!(unquoted.message.ends_with("failed to pull it"), "{}", unquoted.message);
 }
 
 #[test]

@@ -21,7 +21,8 @@ mod phrases;
 mod reach;
 mod transport;
 
-use element::Element;
+use element::{Element, List};
+use hop::Role;
 
 /// No message is read further than this: the causes that are met stand in far less.
 const LIMIT: usize = 64 * 1024;
@@ -40,11 +41,7 @@ pub struct Meaning {
 /// Says what a message means, the likeliest first. Never empty.
 pub fn read(message: &str) -> Vec<Meaning> {
     let list = element::split(shortened(message, LIMIT));
-    // Of one chain for each credential, the one that got furthest; the first of several.
-    let chains = list.chains.iter().map(|chain| Element::read(chain));
-    let furthest =
-        chains.reduce(|best, next| if next.reach() > best.reach() { next } else { best });
-    let mut meanings = furthest.map(|element| meaning::of(&element)).unwrap_or_default();
+    let mut meanings = furthest(&list).map(|element| meaning::of(&element)).unwrap_or_default();
     if list.is_cut {
         // What is missing may have got further.
         for meaning in &mut meanings {
@@ -52,6 +49,18 @@ pub fn read(message: &str) -> Vec<Meaning> {
         }
     }
     meanings
+}
+
+/// The mirror that a message is about: the host that the node asked in place of the registry.
+pub(super) fn mirror(message: &str) -> Option<String> {
+    let hop = furthest(&element::split(shortened(message, LIMIT)))?.hop;
+    hop.host.filter(|_| hop.role == Role::Mirror)
+}
+
+/// Of one chain for each credential, the one that got furthest; the first of several.
+fn furthest(list: &List<'_>) -> Option<Element> {
+    let chains = list.chains.iter().map(|chain| Element::read(chain));
+    chains.reduce(|best, next| if next.reach() > best.reach() { next } else { best })
 }
 
 /// The beginning of a text, of at most so many bytes.

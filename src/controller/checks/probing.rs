@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use futures::stream::{self, StreamExt};
 
 use crate::access::Access;
-use crate::api::{FindingStatus, RegistryCheck, RegistryCheckStatus, Severity, VantageChoice};
-use crate::diagnose::{self, Diagnosis, Subject, Verdict, catalogue::Code};
+use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
+use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
 use crate::evidence::Evidence;
 use crate::image::ImageRef;
 use crate::probe::Prober;
@@ -264,33 +264,16 @@ pub(super) fn keep_waiting(outcomes: &mut Vec<Outcome>, failing: &[FailingPod]) 
         .retain(|outcome| outcome.target.complaint.is_none() || !outcome.target.pods.is_empty());
 }
 
-/// A probe that was served what the kubelet has just failed to pull contradicts it. What was
-/// explained before and is pullable now was mended; the kubelet only has to try again.
+/// Adds what the kubelet says where it contradicts a probe that was served.
 pub(super) fn compare_with_node(
     namespace: &str,
     outcome: &mut Outcome,
     previous: &RegistryCheckStatus,
 ) {
-    let Target { image, complaint, pods, fresh, .. } = &outcome.target;
-    if outcome.diagnosis.verdict != Verdict::Pullable || pods.is_empty() {
-        return;
-    }
-    // A finding names only a few of its images.
-    let is_about = |finding: &&FindingStatus| {
-        let named = i64::try_from(finding.images.len()).unwrap_or(i64::MAX);
-        finding.images.contains(image) || finding.total_images > named
-    };
-    let errors = previous.findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let explained = errors.filter(is_about);
-    let mut codes = explained.map(|finding| finding.code.as_str()).peekable();
-    let contradicted = match codes.peek() {
-        None => *fresh,
-        Some(_) => codes.all(|code| code == Code::NodeDisagrees.as_str()),
-    };
-    let Ok(image) = ImageRef::parse(image) else { return };
-    if contradicted {
-        let subject = Subject { namespace, image: &image, complaint: complaint.as_ref() };
-        outcome.diagnosis.verdict = Verdict::NotPullable;
-        outcome.diagnosis.findings.insert(0, diagnose::node_disagrees(subject));
-    }
+    let Outcome { target, diagnosis, evidence } = outcome;
+    let (Some(evidence), false) = (evidence, target.pods.is_empty()) else { return };
+    let subject =
+        Subject { namespace, image: &evidence.image, complaint: target.complaint.as_ref() };
+    let heard = Heard { fresh: target.fresh, before: &previous.findings };
+    *diagnosis = diagnose::contradict(subject, &target.image, evidence, heard, diagnosis.clone());
 }
