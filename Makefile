@@ -21,6 +21,7 @@ help:
 	  'make lab      every fault we know, through the real kubelet and the controller' \
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
+	  'make bench    how long a check takes, beside crane, on a slow way to a registry' \
 	  'make image    the container image, as a file for `ctr images import`' \
 	  'make update   writes again what is generated: crds/, deploy/ and docs/findings.md'
 
@@ -90,6 +91,15 @@ end-to-end:
 	  echo 'LEFT OUT: the end-to-end tests and the tests of the cluster, for the reason above.'; \
 	  cargo test --locked --quiet --test integration -- --skip end_to_end; \
 	fi
+
+# It asserts nothing: how fast is fast enough is for whoever reads the table.
+.PHONY: bench
+bench: ground
+	$(say) 'Building registrycheck and what it is compared with'
+	cargo build --locked --release --bin registrycheck
+	cd tests/cluster/bench && go build -o $(abspath $(target))/bench .
+	$(say) 'Comparing'
+	@tests/cluster/up -- $(abspath $(target))/bench compare $(abspath $(target))/release/registrycheck
 
 .PHONY: ground
 ground:

@@ -1,0 +1,75 @@
+// Command bench compares registrycheck with crane on a slow way to a registry.
+//
+//	bench compare REGISTRYCHECK   the table, inside a ground
+//	bench manifest IMAGE          what `crane manifest` does
+//	bench walk IMAGE              manifest of a platform, configuration, and a layer's first byte
+//
+// It is a module of its own, so that what it needs is no part of the cluster's build.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("usage: bench compare REGISTRYCHECK, or bench manifest|walk IMAGE")
+	}
+	switch args[0] {
+	case "compare":
+		return compare(args[1])
+	case "manifest":
+		_, err := crane.Manifest(args[1])
+		return err
+	case "walk":
+		return walk(args[1])
+	}
+	return fmt.Errorf("no command is called %s", args[0])
+}
+
+// walk reads what a verdict needs, over one pool of connections.
+func walk(image string) error {
+	reference, err := name.ParseReference(image)
+	if err != nil {
+		return err
+	}
+	puller, err := remote.NewPuller(remote.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"}))
+	if err != nil {
+		return err
+	}
+	description, err := puller.Get(ctx, reference)
+	if err != nil {
+		return err
+	}
+	pulled, err := description.Image()
+	if err != nil {
+		return err
+	}
+	if _, err := pulled.RawConfigFile(); err != nil {
+		return err
+	}
+	layers, err := pulled.Layers()
+	if err != nil {
+		return err
+	}
+	content, err := layers[0].Compressed()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	_, err = content.Read(make([]byte, 1))
+	return err
+}
