@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::ground::{self, Namespace, container, eventually, ground, kubectl, pod, ready};
 
+mod check;
 mod credentials;
 mod events;
 mod lifecycle;

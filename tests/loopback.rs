@@ -27,7 +27,7 @@ impl Response {
         Self { status, headers: Vec::new(), body: String::new() }
     }
 
-    /// The same with a header.
+    /// The same with a header; `PORT` stands in it for the registry's port.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -60,8 +60,13 @@ fn talk(stream: TcpStream, answer: &dyn Fn(&Request) -> Response) {
     let mut stream = stream;
     while let Some(request) = read(&mut reader) {
         let Response { status, headers, body } = answer(&request);
+        let port = stream.local_addr().unwrap().port().to_string();
         let mut head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len());
-        head.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
+        head.extend(
+            headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {}\r\n", value.replace("PORT", &port))),
+        );
         head.push_str("\r\n");
         if request.method != "HEAD" {
             head.push_str(&body);

@@ -1,10 +1,13 @@
 //! `registrycheck check` against registries on this machine.
 
+use std::process::Command;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use registrycheck::record::Record;
 use serde_json::{Value, json};
 
-use super::{CANARY, NO_CLUSTER, Outcome, run};
+use super::{CANARY, NO_CLUSTER, Outcome, hold_no_canary, run};
 use crate::loopback::{Request, Response, registry};
 
 /// The answer to a request for a credential.
@@ -161,4 +164,97 @@ fn what_is_wrong_on_the_command_line_is_said_with_what_to_write() {
     refused(&[image, "--ca-file", "/etc/hostname"], "", "holds no certificate in PEM form");
     refused(&[image, "-o", "jsn"], "", "[possible values: text, json, yaml]");
     refused(&[image, "--node", "n"], "", "unexpected argument '--node'");
+}
+
+/// A registry whose token service, or which itself, says all that it was sent.
+fn echoing(scheme: &'static str, status: u16) -> String {
+    registry(move |request| {
+        let Request { target, authorization, body, .. } = request;
+        let is_token = target.starts_with("/token");
+        if authorization.is_none() && !is_token {
+            let realm = "http://127.0.0.1:PORT/token";
+            return match scheme {
+                "Basic" => unauthorized("Basic realm=\"test\""),
+                _ => unauthorized(&format!("Bearer realm=\"{realm}\",service=\"test\"")),
+            };
+        }
+        let sent = format!("{} {body} {CANARY}", authorization.as_deref().unwrap_or_default());
+        let basic = STANDARD.encode(format!("alice:{CANARY}"));
+        let message = format!("{sent} {basic} alice:{CANARY}");
+        let errors = json!({"errors": [{"code": "DENIED", "message": message}]});
+        Response::of(status).with("X-Request-Id", message).saying(errors.to_string())
+    })
+}
+
+/// What was typed, what was answered and what was written down hold no password, in whatever
+/// form and whoever sends it back.
+#[test]
+fn no_output_holds_a_password() {
+    let evidence =
+        std::env::temp_dir().join(format!("registrycheck-canary-{}.yaml", std::process::id()));
+    let file = evidence.to_str().unwrap();
+    for (scheme, status) in [("Basic", 401), ("Basic", 403), ("Basic", 500), ("Bearer", 401)] {
+        let host = echoing(scheme, status);
+        let image = format!("{host}/shop/api:v1");
+        for output in ["text", "json", "yaml"] {
+            let arguments = [&image, "-f", "-", "-o", output, "--evidence", file];
+            let outcome = check(&arguments, &secret(&host, CANARY));
+            assert!(matches!(outcome.status, 1 | 3), "{}{}", outcome.out, outcome.err);
+            assert!(outcome.out.contains("regcred"), "{}", outcome.out);
+            hold_no_canary(&[&std::fs::read_to_string(&evidence).unwrap()]);
+        }
+    }
+    let broken = secret("h.test", CANARY).replace("auths", CANARY);
+    check(&["h.test/a", "-f", "-", "--evidence", file], &broken);
+    hold_no_canary(&[&std::fs::read_to_string(&evidence).unwrap()]);
+    std::fs::remove_file(&evidence).unwrap();
+}
+
+/// On a terminal each step is told, and there too no password.
+#[test]
+fn a_terminal_sees_each_step() {
+    let host = registry(basic);
+    let manifest = std::env::temp_dir().join(format!("registrycheck-tty-{}", std::process::id()));
+    std::fs::write(&manifest, secret(&host, CANARY)).unwrap();
+    let program = env!("CARGO_BIN_EXE_registrycheck");
+    let line = format!("{program} check {host}/shop/api:v1 -f {} >/dev/null", manifest.display());
+    // script gives the program a terminal, of which only the standard error is left.
+    let output = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("KUBECONFIG", NO_CLUSTER)
+        .output()
+        .unwrap();
+    std::fs::remove_file(&manifest).unwrap();
+    let seen = String::from_utf8(output.stdout).unwrap();
+    let steps = ["Connect ", "Challenge ", "Manifest "];
+    let places = steps.map(|step| seen.find(step).unwrap_or_else(|| panic!("{step}: {seen}")));
+    assert!(places.is_sorted(), "{seen}");
+    hold_no_canary(&[&seen]);
+}
+
+/// What `check` wrote is what `tests/cases` reads.
+#[test]
+fn evidence_can_be_read_again() {
+    let file = std::env::temp_dir().join(format!("registrycheck-read-{}.yaml", std::process::id()));
+    let path = file.to_str().unwrap();
+    let host = registry(basic);
+    let image = format!("{host}/shop/api:v9");
+    let arguments = [&image, "-f", "-", "--evidence", path];
+    let document = answered(&arguments, &secret(&host, CANARY), 1, "TagNotFound");
+    let record = Record::from_yaml(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let codes: Vec<String> =
+        record.diagnose().findings.iter().map(|finding| finding.code.to_string()).collect();
+    let told: Vec<&str> = document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, told);
+    refused(
+        &["r.test/a", "--evidence", "/nonexistent/e.yaml", "--anonymous", "--timeout", "1s"],
+        "",
+        "cannot write the evidence to /nonexistent/e.yaml",
+    );
 }

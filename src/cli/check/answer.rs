@@ -9,7 +9,7 @@ use crate::access::Gap;
 use crate::api::{Confidence, Owner, Severity};
 use crate::cli::words::{Origin, printable, unused};
 use crate::complaint::Complaint;
-use crate::diagnose::catalogue::who;
+use crate::diagnose::catalogue::{Code, who};
 use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
 use crate::evidence::{Attempt, Evidence, Repository, Step, Vantage};
 use crate::record::{Record, Seen, Unprobed};
@@ -146,7 +146,12 @@ impl Answer<'_> {
             Verdict::NotPullable => format!("{what} cannot be pulled"),
             Verdict::Undecided => format!("Whether {what} can be pulled is not known"),
         };
-        let mut findings = self.diagnosis.findings.iter();
+        let mut findings: Vec<&Finding> = self.diagnosis.findings.iter().collect();
+        if self.diagnosis.verdict == Verdict::Pullable {
+            // What is wrong beside a pull that works is not why it works.
+            findings.sort_by_key(|finding| finding.code != Code::Pullable);
+        }
+        let mut findings = findings.into_iter();
         let Some(cause) = findings.next() else { return vec![format!("{begin}.")] };
         let mut lines = vec![format!("{begin}: {}{}", closed(&cause.message), doubt(cause))];
         if !cause.remedy.is_empty() {
@@ -278,5 +283,44 @@ fn said(complaint: &Complaint) -> String {
         | Complaint::SignatureRejected { cause } => shorten(cause, 1_000),
         Complaint::InvalidName => "the image's name is invalid".to_owned(),
         Complaint::NeverPull => "imagePullPolicy is Never".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Answer, Source};
+    use crate::cli::check::asked::Asked;
+    use crate::cli::words::Origin;
+    use crate::record::Record;
+
+    /// The text with what stands in its block of this language replaced.
+    fn with_block(text: &str, language: &str, content: &str) -> String {
+        let fence = format!("```{language}\n");
+        let (before, rest) = text.split_once(&fence).unwrap();
+        let (_, after) = rest.split_once("```\n").unwrap();
+        format!("{before}{fence}{content}```\n{after}")
+    }
+
+    /// The form is a promise to programs, and the documentation is where it stands.
+    #[test]
+    fn the_documentation_shows_what_is_written() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let case = root.join("tests/cases/credential-rejected-bearer.yaml");
+        let record = Record::from_yaml(&std::fs::read_to_string(case).unwrap()).unwrap();
+        let asked = Asked::parse("credential-rejected-bearer.lab.test/shop/api:v1").unwrap();
+        let origin = Source::Secrets(Origin::Files(vec!["secrets.yaml".to_owned()]));
+        let diagnosis = record.diagnose();
+        let answer =
+            Answer { asked: &asked, record: &record, diagnosis: &diagnosis, origin: &origin };
+        let json = serde_json::to_string_pretty(&answer.document()).unwrap() + "\n";
+        let file = root.join("docs/check.md");
+        let committed = std::fs::read_to_string(&file).unwrap();
+        let fresh = with_block(&with_block(&committed, "json", &json), "text", &answer.text());
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&file, &fresh).unwrap();
+        }
+        assert!(committed == fresh, "docs/check.md is stale: UPDATE=1 cargo test --lib check");
     }
 }
