@@ -126,6 +126,16 @@ pub enum Gap {
         /// What is wrong, as part of a sentence.
         reason: String,
     },
+    /// The pod's service account lists a secret that the pod does not list, and the secret has
+    /// an entry for the image. The kubelet does not look at it.
+    SecretNotAttached {
+        /// The name of the secret.
+        secret: String,
+        /// The service account.
+        account: String,
+        /// Whether the registry served the image when the secret was tried all the same.
+        serves: bool,
+    },
     /// An entry whose name is no URL; the kubelet drops it.
     EntryDropped {
         /// The name of the secret.
@@ -199,6 +209,7 @@ impl Gap {
             | Self::SecretForbidden { secret }
             | Self::SecretIgnored { secret, .. }
             | Self::KeyringBroken { secret, .. }
+            | Self::SecretNotAttached { secret, .. }
             | Self::EntryDropped { secret, .. }
             | Self::EntryNotMatching { secret, .. } => Some(secret),
             Self::NodeFileIgnored { .. }
@@ -217,6 +228,7 @@ impl Gap {
             | Self::SecretForbidden { .. }
             | Self::SecretIgnored { .. }
             | Self::KeyringBroken { .. }
+            | Self::SecretNotAttached { .. }
             | Self::EntryDropped { .. }
             | Self::EntryNotMatching { .. } => None,
             Self::NodeFileIgnored { file, .. } => Some(NodeSource::File { file: file.clone() }),

@@ -42,6 +42,15 @@ pub struct Diagnosis {
     pub progress: Progress,
 }
 
+impl Diagnosis {
+    /// Fills in what makes the pods, for the command that makes them again.
+    pub fn name_workload(&mut self, workload: &str) {
+        for finding in &mut self.findings {
+            finding.remedy = finding.remedy.replace("deployment/WORKLOAD", workload);
+        }
+    }
+}
+
 /// Whether an image can be pulled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -37,6 +37,15 @@ pub struct Evidence {
     pub repository: Option<Repository>,
 }
 
+impl Evidence {
+    /// Whether the registry wants a credential, and served the image to none that was tried.
+    pub fn lacks_credential(&self) -> bool {
+        let is_served = |attempt: &Attempt| matches!(attempt.end, End::Served { .. });
+        let served = self.attempts.iter().chain(&self.anonymous).any(is_served);
+        matches!(self.opening.end, End::Challenged { .. }) && !served
+    }
+}
+
 /// The answer to `GET /v2/<name>/tags/list` (OCI distribution specification, 1.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Secret as KubernetesSecret, ServiceAccount};
 use kube::{Api, Client};
 use thiserror::Error;
 
-use crate::access::{Access, Gap};
+use crate::access::{Access, Credential, Gap};
 use crate::image::{self, ImageRef};
 use crate::target::SecretSource;
 
@@ -51,6 +51,7 @@ pub enum Error {
 pub struct Fetched {
     secrets: Vec<PullSecret>,
     gaps: Vec<Gap>,
+    unattached: Vec<PullSecret>,
     /// The versions of all that was read: equal versions are equal secrets.
     pub versions: Versions,
 }
@@ -65,6 +66,12 @@ impl Fetched {
     pub fn access(&self, image: &ImageRef) -> Access {
         let Access { credentials, gaps } = keyring::lookup(&self.secrets, image);
         Access { credentials, gaps: self.gaps.iter().cloned().chain(gaps).collect() }
+    }
+
+    /// The credentials for `image` in what the pod's service account lists and the pod does not.
+    /// The kubelet uses none of them.
+    pub fn unattached(&self, image: &ImageRef) -> Vec<Credential> {
+        keyring::lookup(&self.unattached, image).credentials
     }
 
     /// Whether a service account was asked for and is missing or may not be read. New pods
@@ -87,42 +94,66 @@ pub async fn fetch(
 ) -> Result<Fetched, Error> {
     let mut fetched = Fetched::default();
     let names = match source {
-        SecretSource::Listed(names) => names.clone(),
+        SecretSource::Listed(names) | SecretSource::Pod { listed: names, .. } => names.clone(),
         SecretSource::Account(account) => {
             secrets_of_account(client, namespace, account, &mut fetched.versions).await?
         }
     };
-    let api: Api<KubernetesSecret> = Api::namespaced(client.clone(), namespace);
-    for name in names {
-        if !image::is_object_name(&name) {
-            // No secret can have that name, and in a URL it could mean something else.
-            fetched.gaps.push(Gap::SecretMissing { secret: name.clone() });
-            fetched.versions.0.insert(("Secret", name), None);
-            continue;
+    for name in &names {
+        match read(client, namespace, name, &mut fetched.versions).await? {
+            Read::Secret(secret) => fetched.secrets.push(secret),
+            Read::Nothing(gap) => fetched.gaps.push(gap),
         }
-        let read = api.get_opt(&name).await;
-        let version = match read {
-            Ok(Some(secret)) => {
-                let version = secret.metadata.resource_version.clone();
-                fetched.secrets.push(pull_secret(&name, secret));
-                version
+    }
+    if let SecretSource::Pod { account, .. } = source {
+        let of_account = secrets_of_account(client, namespace, account, &mut fetched.versions);
+        for name in of_account.await?.iter().filter(|name| !names.contains(name)) {
+            if let Read::Secret(secret) =
+                read(client, namespace, name, &mut fetched.versions).await?
+            {
+                fetched.unattached.push(secret);
             }
-            Ok(None) => {
-                fetched.gaps.push(Gap::SecretMissing { secret: name.clone() });
-                None
-            }
-            Err(kube::Error::Api(status)) if status.is_forbidden() => {
-                fetched.gaps.push(Gap::SecretForbidden { secret: name.clone() });
-                None
-            }
-            Err(source) => {
-                let (namespace, source) = (namespace.to_owned(), Box::new(source));
-                return Err(Error::ReadSecret { namespace, name, source });
-            }
-        };
-        fetched.versions.0.insert(("Secret", name), version);
+        }
     }
     Ok(fetched)
+}
+
+/// What reading a secret gave.
+enum Read {
+    Secret(PullSecret),
+    Nothing(Gap),
+}
+
+async fn read(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    versions: &mut Versions,
+) -> Result<Read, Error> {
+    let missing = || Read::Nothing(Gap::SecretMissing { secret: name.to_owned() });
+    let mut version = None;
+    // Others are no secret's name, and in a URL they could mean something else.
+    let read = if image::is_object_name(name) {
+        let api: Api<KubernetesSecret> = Api::namespaced(client.clone(), namespace);
+        match api.get_opt(name).await {
+            Ok(Some(secret)) => {
+                version.clone_from(&secret.metadata.resource_version);
+                Read::Secret(pull_secret(name, secret))
+            }
+            Ok(None) => missing(),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                Read::Nothing(Gap::SecretForbidden { secret: name.to_owned() })
+            }
+            Err(source) => {
+                let (namespace, name) = (namespace.to_owned(), name.to_owned());
+                return Err(Error::ReadSecret { namespace, name, source: Box::new(source) });
+            }
+        }
+    } else {
+        missing()
+    };
+    versions.0.insert(("Secret", name.to_owned()), version);
+    Ok(read)
 }
 
 /// The certificates of a secret's `ca.crt`, and the secret's version for [`Versions`]; `None`

@@ -35,8 +35,17 @@ pub struct Target {
 /// Where the list of pull secrets stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretSource {
-    /// Listed, in order: by the pod, or by the RegistryCheck.
+    /// Listed, in order, by the RegistryCheck or by a pod without a service account.
     Listed(Vec<String>),
+    /// Listed by a pod, in order. A pod gets the secrets of its account when it is made, or
+    /// never; what the account lists beside them is none of the pod's
+    /// (`plugin/pkg/admission/serviceaccount/admission.go` of Kubernetes 1.35).
+    Pod {
+        /// What the pod lists.
+        listed: Vec<String>,
+        /// Its service account.
+        account: String,
+    },
     /// What this service account lists now.
     Account(String),
 }
@@ -52,6 +61,24 @@ pub struct PodRef {
     pub workload: String,
 }
 
+impl PodRef {
+    /// What `kubectl rollout restart` takes to make the pod again; `None` where nothing does.
+    /// A Deployment's `ReplicaSet` ends in a hash of these characters
+    /// (`SafeEncodeString`, apimachinery/pkg/util/rand of Kubernetes 1.35).
+    pub fn restartable(&self) -> Option<String> {
+        let (kind, name) = self.workload.split_once('/')?;
+        match kind {
+            "statefulset" | "daemonset" => Some(self.workload.clone()),
+            "replicaset" => {
+                let (deployment, hash) = name.rsplit_once('-')?;
+                let is_hash = hash.chars().all(|c| "bcdfghjklmnpqrstvwxz2456789".contains(c));
+                is_hash.then(|| format!("deployment/{deployment}"))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A pod with at least one container that waits for an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailingPod {
@@ -61,8 +88,21 @@ pub struct FailingPod {
     pub namespace: String,
     /// Its pull secrets, in order.
     pub pull_secrets: Vec<String>,
+    /// Its service account; empty where it has none.
+    pub account: String,
     /// What it waits for, once for each image.
     pub waits: Vec<Wait>,
+}
+
+impl FailingPod {
+    /// Where its list of pull secrets stands.
+    pub fn secrets(&self) -> SecretSource {
+        let listed = self.pull_secrets.clone();
+        match self.account.as_str() {
+            "" => SecretSource::Listed(listed),
+            account => SecretSource::Pod { listed, account: account.to_owned() },
+        }
+    }
 }
 
 /// An image that a pod waits for.
@@ -130,6 +170,7 @@ pub fn read_pod(pod: &Pod) -> PodState {
             },
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             pull_secrets: pull_secrets(pod),
+            account: pod.spec.service_account_name.clone(),
             waits: waits(pod),
         },
         started: started_images(pod),
@@ -287,7 +328,7 @@ pub fn targets(spec: &RegistryCheckSpec, failing: &[FailingPod]) -> Vec<Target> 
     }
     for pod in failing {
         for wait in pod.waits.iter().filter(|wait| wait.registry().as_str() == spec.registry) {
-            let secrets = SecretSource::Listed(pod.pull_secrets.clone());
+            let secrets = pod.secrets();
             let key = (wait.image.clone(), secrets, Some(complaint::gist(&wait.complaint)));
             let target = grouped.entry(key).or_insert_with_key(|(image, secrets, _)| Target {
                 image: image.clone(),

@@ -86,7 +86,9 @@ pub(super) async fn fetch(
             "service account {account} does not exist in namespace {namespace}, or may not be read"
         )
         .context(Undecided)),
-        SecretSource::Account(_) | SecretSource::Listed(_) => Ok(fetched),
+        SecretSource::Account(_) | SecretSource::Listed(_) | SecretSource::Pod { .. } => {
+            Ok(fetched)
+        }
     }
 }
 

@@ -28,9 +28,10 @@ impl Origin {
             Self::Cluster { namespace, source: SecretSource::Account(account) } => {
                 format!("of service account {account} in namespace {namespace}")
             }
-            Self::Cluster { namespace, source: SecretSource::Listed(names) } => {
-                format!("{} in namespace {namespace}", names.join(", "))
-            }
+            Self::Cluster {
+                namespace,
+                source: SecretSource::Listed(names) | SecretSource::Pod { listed: names, .. },
+            } => format!("{} in namespace {namespace}", names.join(", ")),
         }
     }
 }
@@ -101,6 +102,9 @@ pub(super) fn unused(gap: &Gap) -> Unused<'_> {
         }
         Gap::SecretIgnored { reason, .. } | Gap::NodeFileIgnored { reason, .. } => {
             (None, format!("is passed over: {reason}"))
+        }
+        Gap::SecretNotAttached { account, .. } => {
+            (None, format!("is listed by service account {account} and not by the pod"))
         }
         Gap::KeyringBroken { reason, .. } => (None, format!("cannot be read: {reason}")),
         Gap::EntryDropped { key, reason, .. } | Gap::NodeEntryDropped { key, reason, .. } => {

@@ -33,9 +33,12 @@ pub(super) fn beside_refused(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding>
     let findings = of_gaps(subject, gaps).into_iter();
     findings
         .filter(|finding| !is_of_others(finding))
-        .map(|finding| Finding {
-            confidence: finding.confidence.max(Confidence::Likely),
-            ..finding
+        .map(|mut finding| {
+            // What was tried and served is the cause, whatever else was refused.
+            if finding.code != Code::PullSecretNotAttached {
+                finding.confidence = finding.confidence.max(Confidence::Likely);
+            }
+            finding
         })
         .collect()
 }
@@ -167,6 +170,9 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
             ),
             subject.remedy(Code::PullSecretHostMismatch, Some(secret)),
         ),
+        Gap::SecretNotAttached { secret, account, serves } => {
+            not_attached(subject, secret, account, *serves)
+        }
         Gap::ProviderNotMatched { .. }
         | Gap::ProviderFailed { .. }
         | Gap::ProviderNotRun { .. }
@@ -175,6 +181,19 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
         | Gap::NodeEntryNotMatching { .. } => return node::of_gap(subject, gap),
     };
     Some(finding.of_credential(gap.secret().map(|secret| format!("secret {secret}"))))
+}
+
+/// The account has what the pod lacks. Certain only where it was tried.
+fn not_attached(subject: Subject<'_>, secret: &str, account: &str, serves: bool) -> Finding {
+    let image = subject.image;
+    let confidence = if serves { Confidence::Certain } else { Confidence::Likely };
+    let what = if serves { "serves" } else { "may serve" };
+    let message = format!(
+        "{} {what} {image} with pull secret {secret}, which service account {account} lists and the pod does not: a pod gets the secrets of its account when it is made, and only where it lists none itself",
+        subject.registry()
+    );
+    let remedy = subject.remedy(Code::PullSecretNotAttached, Some(secret));
+    Finding::new(Code::PullSecretNotAttached, confidence, message, remedy)
 }
 
 /// The image is public, and a credential that the registry refuses stands in the way.

@@ -371,3 +371,28 @@ fn correlation_ids_do_not_make_two_causes() {
     ];
     check_targets(&spec, &pods, &[2]);
 }
+
+#[test]
+fn what_makes_a_pod_again_is_told_by_its_owner() {
+    let restartable = |workload: &str| {
+        let (name, uid) = ("app".to_owned(), "1".to_owned());
+        PodRef { name, uid, workload: workload.to_owned() }.restartable()
+    };
+    assert_eq!(restartable("replicaset/api-6d4cf56db6").as_deref(), Some("deployment/api"));
+    assert_eq!(restartable("daemonset/agent").as_deref(), Some("daemonset/agent"));
+    for other in ["replicaset/my-own", "job/load-1", "app"] {
+        assert_eq!(restartable(other), None, "{other}");
+    }
+}
+
+/// A pod of a service account is another target than one without: the account's secrets matter.
+#[test]
+fn a_pods_account_is_read() {
+    let pod: Pod = serde_json::from_value(json!({
+        "metadata": {"name": "app"},
+        "spec": {"serviceAccountName": "robot", "imagePullSecrets": [{"name": "regcred"}]},
+    }))
+    .unwrap();
+    let (listed, account) = (vec!["regcred".to_owned()], "robot".to_owned());
+    assert_eq!(read_pod(&pod).failing.secrets(), SecretSource::Pod { listed, account });
+}

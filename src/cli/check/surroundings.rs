@@ -12,8 +12,8 @@ use crate::complaint::Complaint;
 use crate::image::ImageRef;
 use crate::resolve::Fetched;
 use crate::resolve::keyring::{self, PullSecret};
+use crate::target;
 use crate::target::pod::Pod;
-use crate::target::{self, SecretSource};
 
 use super::Arguments;
 use super::answer::Source;
@@ -95,13 +95,13 @@ async fn in_cluster(
     let (origin, source) = if let Some(name) = &arguments.pod {
         cluster::check_name("pod", name)?;
         let state = target::read_pod(&pod(&client, &namespace, name).await?);
-        let waits = state.failing.waits;
-        if let Some(wait) = waits.into_iter().find(|wait| wait.image == image.as_written()) {
+        let mut waits = state.failing.waits.iter().cloned();
+        if let Some(wait) = waits.find(|wait| wait.image == image.as_written()) {
             complaint = Some(wait.complaint);
             fresh = wait.fresh;
         }
         let (namespace, pod) = (namespace.clone(), name.clone());
-        (Source::Pod { namespace, pod }, SecretSource::Listed(state.failing.pull_secrets))
+        (Source::Pod { namespace, pod }, state.failing.secrets())
     } else {
         let source =
             cluster::source(arguments.service_account.as_deref(), &arguments.pull_secrets)?;

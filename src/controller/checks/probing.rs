@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::stream::{self, StreamExt};
 
-use crate::access::Access;
+use crate::access::{Access, Credential, Gap, Provenance};
 use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
 use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
-use crate::evidence::Evidence;
+use crate::evidence::{Attempt, End, Evidence};
 use crate::image::ImageRef;
 use crate::probe::Prober;
 use crate::report::Outcome;
 use crate::resolve::{self, Fetched, Versions};
-use crate::target::{FailingPod, SecretSource, Target};
+use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
 use super::super::{Context, due};
 use super::Error;
@@ -191,12 +191,42 @@ async fn ask(
         Lax::No | Lax::Yes(..) | Lax::Refused(_) => &context.prober,
     };
     let access = ground.access(source, image);
-    let evidence = prober.probe(image, &access, due::timeout(&check.spec)).await;
+    let timeout = due::timeout(&check.spec);
+    let mut evidence = prober.probe(image, &access, timeout).await;
     context.telemetry.probed(&evidence);
+    let unattached = ground.unattached(source, image);
+    if evidence.lacks_credential() && !unattached.is_empty() {
+        // A control: would it have been served with what the account lists?
+        let secrets = Access { credentials: unattached, gaps: Vec::new() };
+        let tried = prober.probe(image, &secrets, timeout).await;
+        context.telemetry.probed(&tried);
+        let of_account = tried.attempts.iter().filter_map(|attempt| not_attached(source, attempt));
+        evidence.gaps.splice(..0, of_account.take(1).collect::<Vec<_>>());
+    }
     evidence
 }
 
+/// What follows from trying a secret that only the pod's service account lists; nothing where
+/// the registry refuses it too.
+fn not_attached(source: &SecretSource, attempt: &Attempt) -> Option<Gap> {
+    let (SecretSource::Pod { account, .. }, Some(Provenance::PullSecret { secret, .. })) =
+        (source, &attempt.credential)
+    else {
+        return None;
+    };
+    let serves = match &attempt.end {
+        End::Served { .. } => true,
+        End::Unreachable { .. } | End::NotSent { .. } => false,
+        End::Answered { .. } | End::Challenged { .. } => return None,
+    };
+    Some(Gap::SecretNotAttached { secret: secret.clone(), account: account.clone(), serves })
+}
+
 impl Ground {
+    fn unattached(&self, source: &SecretSource, image: &ImageRef) -> Vec<Credential> {
+        self.fetched.get(source).map(|fetched| fetched.unattached(image)).unwrap_or_default()
+    }
+
     fn access(&self, source: &SecretSource, image: &ImageRef) -> Access {
         self.fetched.get(source).map(|fetched| fetched.access(image)).unwrap_or_default()
     }
@@ -241,6 +271,9 @@ fn outcome(
     let complaint = target.complaint.as_ref();
     let mut diagnosis =
         diagnose::diagnose(Subject { namespace, image: &image, complaint }, evidence);
+    if let Some(workload) = target.pods.first().and_then(PodRef::restartable) {
+        diagnosis.name_workload(&workload);
+    }
     let pullable = diagnosis.findings.iter_mut().find(|finding| finding.code == Code::Pullable);
     if let (Some(pullable), Lax::Yes(_, note), None) = (pullable, &ground.lax, complaint) {
         pullable.message = format!("{}, {note}, which a node may not do", pullable.message);

@@ -41,6 +41,7 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
         | Gap::SecretForbidden { .. }
         | Gap::SecretIgnored { .. }
         | Gap::KeyringBroken { .. }
+        | Gap::SecretNotAttached { .. }
         | Gap::EntryDropped { .. }
         | Gap::EntryNotMatching { .. }
         | Gap::NodeFileIgnored { .. }

@@ -2,6 +2,32 @@
 
 use super::*;
 
+fn not_attached(serves: bool) -> Gap {
+    let (secret, account) = ("late".to_owned(), "default".to_owned());
+    Gap::SecretNotAttached { secret, account, serves }
+}
+
+/// Certain only where the secret was tried and served; and then it is the cause, whatever else
+/// is wrong with the pod's own secrets.
+#[test]
+fn a_secret_of_the_account_that_the_pod_lacks_is_named() {
+    let other = mismatch("x.test", Mismatch::NotAUrl);
+    let lacking = without_credential(&[not_attached(true), other.clone()]);
+    let found = [(Code::PullSecretNotAttached, Certain), (Code::PullSecretHostMismatch, Certain)];
+    check(&lacking, NotPullable, &found);
+    let untried = without_credential(&[not_attached(false)]);
+    check(&untried, NotPullable, &[(Code::PullSecretNotAttached, Likely)]);
+    let gaps = vec![not_attached(true)];
+    let refused = Evidence { gaps, ..with_end(answered(401, &["UNAUTHORIZED"])) };
+    let first = &diagnosis(&refused).findings[0];
+    assert_eq!((first.code, first.confidence), (Code::PullSecretNotAttached, Certain));
+    let mut diagnosis = diagnosis(&lacking);
+    diagnosis.name_workload("deployment/shop");
+    let remedy = &diagnosis.findings[0].remedy;
+    assert!(remedy.contains("kubectl rollout restart deployment/shop -n shop"), "{remedy}");
+    assert!(remedy.contains("add late to its imagePullSecrets"), "{remedy}");
+}
+
 #[test]
 fn no_credentials_is_never_certain() {
     check(&without_credential(&[]), NotPullable, &[(Code::NoCredentials, Likely)]);
