@@ -105,7 +105,7 @@ pub fn report(check: &RegistryCheck, news: News<'_>, times: Times) -> Report {
         observed_generation: check.metadata.generation,
         conditions: conditions::conditions(check, &ready, outcomes, &previous, times.now),
         affected_pods: affected(outcomes),
-        probes: probes::rows(outcomes),
+        probes: probes::rows(outcomes, &findings),
         findings,
         last_probe_time: times.probed.or(previous.last_probe_time),
         next_probe_time: times.next_probe,
@@ -221,12 +221,25 @@ fn ready(registry: &str, outcomes: &[Outcome], findings: &[FindingStatus]) -> Re
     let said = shorten(said.trim_end_matches('.'), findings::LONGEST_TEXT);
     let mut message = format!("{}: {said}.", who_is_stopped(&by_cause));
     if !otherwise.is_empty() {
-        message = format!("{message} For other reasons, {}.", who_is_stopped(&otherwise));
+        let reasons = reasons(&otherwise);
+        message = format!("{message} For other reasons{reasons}, {}.", who_is_stopped(&otherwise));
     }
     Ready {
         status: if fails_for_certain { ConditionStatus::False } else { ConditionStatus::Unknown },
         reason: cause.code.clone(),
         message,
+    }
+}
+
+/// ` (CredentialRejected, TagNotFound)`, as far as they are few.
+fn reasons(stopped: &[&Outcome]) -> String {
+    let causes = stopped.iter().filter_map(|outcome| outcome.cause());
+    let mut codes: Vec<&str> = causes.map(|cause| cause.code.as_str()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    match codes.len() {
+        1..=3 => format!(" ({})", codes.join(", ")),
+        _ => String::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::ground::{self, Namespace, container, eventually, ground, kubectl, pod
 
 mod check;
 mod credentials;
+mod describe;
 mod events;
 mod lifecycle;
 mod paged;

@@ -205,16 +205,26 @@ fn in_words(answer: &Answer) -> String {
     let mut words = format!("status {}", answer.status);
     if let Some(error) = answer.errors.first() {
         words = format!("{words}, {}", error.code);
-        if !error.message.is_empty() {
-            words = format!("{words}: {}", error.message);
+        let message = error.message.trim_end_matches('.');
+        if !message.is_empty() {
+            words = format!("{words}: {message}");
         }
     } else if let Some(body) = &answer.body {
         words = format!("{words}: {body}");
     }
     if let Some(seconds) = answer.retry_after {
-        words = format!("{words}, retry after {seconds} s");
+        words = format!("{words}; it says to wait {}", in_time(seconds));
     }
     words
+}
+
+/// A time to wait, as somebody says it: at least as long as it is.
+fn in_time(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3_600)),
+    }
 }
 
 fn not_sent(subject: Subject<'_>, host: &str, reason: &NotSent) -> Finding {

@@ -255,7 +255,7 @@ fn the_limit_of_a_registry_is_said() {
     let answer = Answer { status: 429, retry_after: Some(90), ..Answer::default() };
     let end = End::Answered { hop: hop(Role::Registry), step: StepName::Manifest, answer };
     let [finding] = diagnosis(&with_end(end)).findings.try_into().unwrap();
-    assert!(finding.message.ends_with("(status 429, retry after 90 s)"), "{}", finding.message);
+    assert!(finding.message.ends_with("(status 429; it says to wait 90 s)"), "{}", finding.message);
 }
 
 #[test]

@@ -72,12 +72,20 @@ pub(super) fn conditions(
         };
         let reason = match status {
             ConditionStatus::True => "Passed",
-            ConditionStatus::False => &ready.reason,
+            ConditionStatus::False => stopped_at(outcomes, step.passed).unwrap_or(&ready.reason),
             ConditionStatus::Unknown => "NotProbed",
         };
         conditions.push(condition(step.kind, status, reason, message));
     }
     conditions
+}
+
+/// What stopped the first image that did not get past a step: another image's cause may be
+/// Ready's.
+fn stopped_at(outcomes: &[Outcome], passed: fn(&Progress) -> Option<bool>) -> Option<&str> {
+    let failed =
+        outcomes.iter().find(|outcome| passed(&outcome.diagnosis.progress) == Some(false))?;
+    failed.cause().map(|cause| cause.code.as_str())
 }
 
 /// `metav1.Time` has whole seconds.

@@ -43,13 +43,13 @@ pub(super) fn merge(
                 Some(other) => {
                     other.stops |= outcome.stops();
                     other.images.push(image);
-                    other.pods.extend(&outcome.target.pods);
+                    other.pods.extend(stopped_pods(outcome));
                 }
                 None => gathered.push(Gathered {
                     finding,
                     stops: outcome.stops(),
                     images: vec![image],
-                    pods: outcome.target.pods.iter().collect(),
+                    pods: stopped_pods(outcome).collect(),
                 }),
             }
         }
@@ -81,6 +81,16 @@ pub(super) fn merge(
     findings
 }
 
+/// The pods that wait in vain; those of an image that can be pulled only wait.
+fn stopped_pods(outcome: &Outcome) -> impl Iterator<Item = &PodRef> {
+    outcome.target.pods.iter().filter(|_| outcome.stops())
+}
+
+/// A text without the line ends of whoever wrote part of it.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 fn identity(finding: &Finding) -> (Code, Option<&str>, Option<&str>, bool) {
     let stops = finding.severity == Severity::Error;
     (finding.code, finding.credential.as_deref(), finding.hop.as_deref(), stops)
@@ -108,16 +118,16 @@ fn status(
     let others = group.images.len() - 1;
     let message = match others {
         0 => finding.message.clone(),
-        1 => format!("{} (and the same for 1 other image)", finding.message),
-        _ => format!("{} (and the same for {others} other images)", finding.message),
+        1 => format!("{}. The same goes for 1 other image", finding.message),
+        _ => format!("{}. The same goes for {others} other images", finding.message),
     };
     FindingStatus {
         code: finding.code.to_string(),
         severity: finding.severity,
         confidence: finding.confidence,
         owner: finding.owner,
-        message: sentence(&shorten(&message, LONGEST_TEXT)),
-        remedy: shorten(&finding.remedy, LONGEST_TEXT),
+        message: sentence(&shorten(&one_line(&message), LONGEST_TEXT)),
+        remedy: shorten(&one_line(&finding.remedy), LONGEST_TEXT),
         credential: finding.credential.clone(),
         hop: finding.hop.clone(),
         images: group.images.iter().take(MOST_NAMES).map(|&image| image.to_owned()).collect(),
@@ -136,9 +146,16 @@ fn count(length: usize) -> i64 {
 }
 
 /// Names a new occurrence by what was written before it: whoever computes it again from the
-/// same status, after a crash say, finds the same name.
+/// same status, after a crash say, finds the same name. What is not in a status that had no
+/// room for all may have been there before, and is no new occurrence at each probe.
 fn episode(uid: &str, finding: &Finding, previous: &RegistryCheckStatus) -> String {
-    let since = previous.last_probe_time.map(|time| time.to_string()).unwrap_or_default();
+    let named: i64 = previous.findings.iter().map(|finding| finding.total_pods).sum();
+    let since = if named < previous.affected_pods {
+        previous.ready().map(|ready| ready.last_transition_time)
+    } else {
+        previous.last_probe_time
+    };
+    let since = since.map(|time| time.to_string()).unwrap_or_default();
     let credential = finding.credential.as_deref().unwrap_or_default();
     let hop = finding.hop.as_deref().unwrap_or_default();
     hash(&[uid, finding.code.as_str(), credential, hop, &since])[..8].to_owned()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::api::ProbeStatus;
+use crate::api::{FindingStatus, ProbeStatus};
 use crate::diagnose::{Diagnosis, Verdict};
 use crate::evidence::{Attempt, End, Evidence, Step};
 
@@ -11,10 +11,17 @@ use super::Outcome;
 /// How many rows a status holds.
 const MOST_ROWS: usize = 5;
 
-/// One row for each distinct outcome, failing ones first.
-pub(super) fn rows(outcomes: &[Outcome]) -> Vec<ProbeStatus> {
+/// The outcome of what somebody without a credential is refused, where there are credentials.
+const CONTROL: &str = "Refused";
+
+/// One row for each distinct outcome: failing ones first, in the order of the findings that
+/// they led to.
+pub(super) fn rows(outcomes: &[Outcome], findings: &[FindingStatus]) -> Vec<ProbeStatus> {
     let mut ordered: Vec<&Outcome> = outcomes.iter().collect();
-    ordered.sort_by_key(|outcome| outcome.diagnosis.verdict == Verdict::Pullable);
+    ordered.sort_by_key(|outcome| {
+        let place = findings.iter().position(|finding| outcome.is_caused_by(finding));
+        (outcome.diagnosis.verdict == Verdict::Pullable, place.unwrap_or(findings.len()))
+    });
     let mut rows: Vec<ProbeStatus> = Vec::new();
     for outcome in ordered {
         let Some(evidence) = &outcome.evidence else { continue };
@@ -22,11 +29,14 @@ pub(super) fn rows(outcomes: &[Outcome]) -> Vec<ProbeStatus> {
             let known = rows.iter().any(|other| {
                 (&other.outcome, &other.credential) == (&row.outcome, &row.credential)
             });
-            if !known && rows.len() < MOST_ROWS {
+            if !known {
                 rows.push(row);
             }
         }
     }
+    // What is there to compare comes after all that was a pull.
+    rows.sort_by_key(|row| row.outcome == CONTROL);
+    rows.truncate(MOST_ROWS);
     rows
 }
 
@@ -78,7 +88,7 @@ pub fn walks<'evidence>(
             | End::NotSent { .. }
                 if is_control(attempt) =>
             {
-                "Refused".to_owned()
+                CONTROL.to_owned()
             }
             End::Answered { .. }
             | End::Challenged { .. }
@@ -110,13 +120,13 @@ fn correlation(end: &End) -> Option<&str> {
     }
 }
 
-/// `Dns 3 ms 10.1.2.4, Connect 1 ms, Tls 6 ms, Challenge 4 ms 401, Manifest failed in 9 ms:
-/// status 404`.
+/// `Dns 3 ms 10.1.2.4; Connect 1 ms; Tls 6 ms; Challenge 4 ms 401, Basic; Manifest failed in
+/// 9 ms: 404`.
 pub(super) fn steps_line(steps: &[&Step]) -> String {
     let mut line = String::new();
     for step in steps {
         if !line.is_empty() {
-            line.push_str(", ");
+            line.push_str("; ");
         }
         let time = duration(step.micros);
         let written = if step.passed && step.detail.is_empty() {

@@ -285,8 +285,8 @@ fn a_warning_of_one_image_is_no_error_of_another() {
         .collect();
     let expected = [
         ("CredentialRejected", Severity::Error, 1),
-        ("CredentialRejected", Severity::Warning, 2),
-        ("Pullable", Severity::Info, 2),
+        ("CredentialRejected", Severity::Warning, 0),
+        ("Pullable", Severity::Info, 0),
     ];
     assert_eq!(found, expected);
     assert_eq!(status.affected_pods, 1);

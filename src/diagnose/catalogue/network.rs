@@ -144,7 +144,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The registry is open to listed networks only, and the address from which this cluster reaches it is not among them.",
         remedy: "Ask whoever runs the registry to let in the address that the answer names, or reach it by a private endpoint.",
         azure: Some(
-            "Let in the address that the answer names: az acr network-rule add -n REGISTRYNAME --ip-address ADDRESS.",
+            "Let in the cluster's address, which the answer names: az acr network-rule add -n REGISTRYNAME --ip-address ADDRESS.",
         ),
         source: "Azure Container Registry, Configure public IP network rules",
         url: Some(

@@ -48,41 +48,63 @@ fn a_storm_of_one_cause_keeps_its_numbers() {
     let [finding] = status.findings.as_slice() else { panic!("{:?}", status.findings) };
     assert_eq!((finding.total_images, finding.total_pods), (50, 5_000));
     assert_eq!((finding.images.len(), finding.pods.len()), (5, 5));
-    assert!(finding.message.ends_with("(and the same for 49 other images)."));
+    assert!(finding.message.ends_with(". The same goes for 49 other images."));
 }
 
-#[test]
-fn probes_are_cut_before_names_and_names_before_findings() {
+/// How many probes, findings with names, and findings are kept of so many findings with 5
+/// probes, whose texts are of so many characters of 4 bytes.
+fn kept(n_findings: usize, n_characters: usize) -> (usize, usize, usize) {
     let probe = crate::api::ProbeStatus {
         image: String::new(),
         credential: String::new(),
         vantage: "Pod".to_owned(),
         outcome: String::new(),
-        steps: "x".repeat(1_000),
+        steps: String::new(),
         correlation_id: None,
     };
-    let full = |remedy: usize| {
-        let outcomes: Vec<_> = storm()
-            .into_iter()
-            .map(|mut outcome| {
-                outcome.diagnosis.findings[0].remedy = "r".repeat(remedy);
-                "no".clone_into(&mut outcome.diagnosis.findings[0].message);
-                outcome
-            })
-            .collect();
-        let mut status = probed(None, &outcomes, 0).status;
-        status.probes = vec![probe.clone(); 5];
-        size::fit(&mut status);
-        let names = status.findings.iter().filter(|finding| !finding.pods.is_empty()).count();
-        (status.probes.len(), names, status.findings.len())
+    let outcomes: Vec<_> = storm()
+        .into_iter()
+        .take(n_findings)
+        .map(|mut outcome| {
+            let finding = &mut outcome.diagnosis.findings[0];
+            finding.message = "🦀".repeat(n_characters);
+            finding.remedy = "🦀".repeat(n_characters);
+            outcome
+        })
+        .collect();
+    let mut status = probed(None, &outcomes, 0).status;
+    status.probes = vec![probe; 5];
+    size::fit(&mut status);
+    assert!(bytes(&status) <= 32 * 1024, "{} bytes", bytes(&status));
+    let names = status.findings.iter().filter(|finding| !finding.pods.is_empty()).count();
+    (status.probes.len(), names, status.findings.len())
+}
+
+#[test]
+fn probes_are_cut_before_names_and_names_before_findings() {
+    assert_eq!(kept(1, 10), (5, 1, 1));
+    assert_eq!(kept(2, 10), (3, 2, 2));
+    assert_eq!(kept(3, 10), (1, 2, 3));
+    assert_eq!(kept(4, 10), (1, 1, 3));
+    assert_eq!(kept(50, 10), (1, 1, 3));
+    assert_eq!(kept(50, 1_000), (2, 1, 3));
+    assert_eq!(kept(50, 10_000), (5, 1, 1));
+}
+
+/// A cause for which a status had no room is no new one at each probe.
+#[test]
+fn what_had_no_room_is_not_said_at_each_probe() {
+    let outcomes = storm();
+    let names = |previous: Option<&RegistryCheckStatus>, seconds| {
+        let report = probed(previous, &outcomes, seconds);
+        let names = report.announcements.into_iter().map(|announcement| announcement.name);
+        (report.status, names.collect::<Vec<_>>())
     };
-    assert_eq!(full(100), (5, 20, 20));
-    let (probes, names, findings) = full(650);
-    assert!((1..5).contains(&probes) && (names, findings) == (20, 20), "{probes} {names}");
-    let (probes, names, findings) = full(900);
-    assert!(probes == 0 && (1..20).contains(&names) && findings == 20, "{names} {findings}");
-    let (_, names, findings) = full(5_000);
-    assert!(names == 0 && (1..20).contains(&findings), "{names} {findings}");
+    let (first, _) = names(None, 0);
+    let (second, said) = names(Some(&first), 60);
+    let (third, said_again) = names(Some(&second), 120);
+    assert_eq!(said, said_again);
+    assert_eq!(names(Some(&third), 180).1, said);
 }
 
 /// The note of the Event about this message and remedy.

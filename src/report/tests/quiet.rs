@@ -34,10 +34,10 @@ fn no_outcome_at_all_is_not_ready() {
 #[test]
 fn what_changes_from_probe_to_probe_is_nothing_new() {
     let mut outcomes = cause(Code::RateLimited);
-    "r.test limits requests (status 429, retry after 57 s)"
+    "r.test limits requests (status 429; it says to wait 57 s)"
         .clone_into(&mut outcomes[0].diagnosis.findings[0].message);
     let first = probed(None, &outcomes, 0).status;
-    "r.test limits requests (status 429, retry after 12 s)"
+    "r.test limits requests (status 429; it says to wait 12 s)"
         .clone_into(&mut outcomes[0].diagnosis.findings[0].message);
     let second = probed(Some(&first), &outcomes, 45).status;
     assert!(!says_something_new(&first, &second));

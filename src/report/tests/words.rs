@@ -40,7 +40,7 @@ fn ready_blames_a_cause_only_for_what_it_stops() {
     let outcomes = [outcome("r.test/a", 36, Code::DnsFailure), other];
     check_message(
         &outcomes,
-        "36 pods of 4 workloads cannot pull r.test/a: r.test says dnsfailure. For other reasons, 1 pod cannot pull r.test/b.",
+        "36 pods of 4 workloads cannot pull r.test/a: r.test says dnsfailure. For other reasons (TagNotFound), 1 pod cannot pull r.test/b.",
     );
 }
 
@@ -87,7 +87,7 @@ fn steps_are_one_line() {
         step(StepName::Manifest, false, "status 404", 9_000),
     ];
     let expected =
-        "Dns 3 ms 10.1.2.4, Connect <1 ms, Tls 12 s, Manifest failed in 9 ms: status 404";
+        "Dns 3 ms 10.1.2.4; Connect <1 ms; Tls 12 s; Manifest failed in 9 ms: status 404";
     assert_eq!(steps_line(&steps.iter().collect::<Vec<_>>()), expected);
     assert_eq!(steps_line(&[]), "");
 }
@@ -139,7 +139,7 @@ fn check_probes(outcomes: &[Outcome], expected: &[(&str, &str, &str)]) {
 fn a_probes_row_is_the_whole_walk() {
     let outcomes = [with_evidence("r.test/a", "s", refused())];
     let [row] = probed(None, &outcomes, 0).status.probes.try_into().unwrap();
-    assert_eq!(row.steps, "Challenge 1 ms, Token failed in 1 ms: ");
+    assert_eq!(row.steps, "Challenge 1 ms; Token failed in 1 ms: ");
     assert_eq!((row.vantage.as_str(), row.correlation_id.as_deref()), ("Pod", Some("5c8e")));
 }
 
