@@ -38,6 +38,11 @@ pub enum Complaint {
 }
 
 impl Complaint {
+    /// Whether the kubelet has forgotten why the pull failed.
+    pub fn is_forgotten(&self) -> bool {
+        matches!(self, Self::PullFailed { cause } if cause.is_empty())
+    }
+
     /// The runtime's words of a failed pull, where the kubelet has not forgotten them.
     pub fn words(&self) -> Option<&str> {
         match self {
@@ -95,6 +100,34 @@ fn read_back_off(message: &str) -> Complaint {
             read(reason, message).unwrap_or_else(|| pull_failed(after_image))
         }
         None => pull_failed(after_image),
+    }
+}
+
+/// Reads an Event of the kubelet about a pod, where it is about a pull of `image` that failed
+/// (`pkg/kubelet/images/image_manager.go`, Kubernetes 1.28 to 1.35). It outlives what a waiting
+/// container says: a kubelet that was restarted has forgotten why it waits, and before 1.33 a
+/// back-off never said it.
+pub fn read_event(reason: &str, message: &str, image: &str) -> Option<Complaint> {
+    let behind = |words: &str| {
+        let rest = message.strip_prefix(words)?.strip_prefix('"')?;
+        rest.strip_prefix(image)?.strip_prefix('"')
+    };
+    match reason {
+        "Failed" => match behind("Failed to pull image ")?.strip_prefix(": ")? {
+            "" => None,
+            cause => Some(pull_failed(cause)),
+        },
+        "InspectFailed" if message.starts_with("Failed to apply default image tag ") => {
+            behind("Failed to apply default image tag ").map(|_| Complaint::InvalidName)
+        }
+        // Kubernetes 1.35 leaves the name empty.
+        "InspectFailed" if message.starts_with("Failed to inspect image ") => {
+            let is_named = behind("Failed to inspect image ").is_some();
+            let is_unnamed = message.starts_with("Failed to inspect image \"\"");
+            (is_named || is_unnamed).then(|| Complaint::InspectFailed { cause: message.to_owned() })
+        }
+        "ErrImageNeverPull" => behind("Container image ").map(|_| Complaint::NeverPull),
+        _ => None,
     }
 }
 
@@ -188,6 +221,51 @@ mod tests {
         check(broken, broken, Some(&Complaint::KeyringBroken { cause: broken.to_owned() }));
         for other in ["ContainerCreating", "PodInitializing", "CrashLoopBackOff", ""] {
             check(other, other, None);
+        }
+    }
+
+    #[track_caller]
+    fn check_event(reason: &str, message: &str, expected: Option<&Complaint>) {
+        assert_eq!(read_event(reason, message, "r.test/a:1").as_ref(), expected, "{message}");
+    }
+
+    /// What kubelets from 1.28 on write, with the words of containerd 1.6 and 2, CRI-O and Docker.
+    #[test]
+    fn events_of_the_kubelet() {
+        let containerd = "rpc error: code = NotFound desc = failed to pull and unpack image \"r.test/a:1\": failed to resolve reference \"r.test/a:1\": r.test/a:1: not found";
+        let words = [
+            containerd,
+            "failed to pull and unpack image \"r.test/a:1\": failed to resolve image: r.test/a:1: not found",
+            "initializing source docker://r.test/a:1: reading manifest 1 in r.test/a: manifest unknown",
+            "rpc error: code = Unknown desc = Error response from daemon: manifest for r.test/a:1 not found: manifest unknown: manifest unknown",
+            "SignatureValidationFailed: Source image rejected: A signature was required",
+            "pull QPS exceeded",
+        ];
+        for cause in words {
+            let message = format!("Failed to pull image \"r.test/a:1\": {cause}");
+            check_event("Failed", &message, Some(&pull_failed(cause)));
+        }
+        let invalid = "Failed to apply default image tag \"r.test/a:1\": couldn't parse image name \"r.test/a:1\": invalid reference format";
+        check_event("InspectFailed", invalid, Some(&Complaint::InvalidName));
+        for name in ["r.test/a:1", ""] {
+            let cause = format!("Failed to inspect image \"{name}\": rpc error: code = Unknown");
+            let failed = Complaint::InspectFailed { cause: cause.clone() };
+            check_event("InspectFailed", &cause, Some(&failed));
+        }
+        let never = "Container image \"r.test/a:1\" is not present with pull policy of Never";
+        check_event("ErrImageNeverPull", never, Some(&Complaint::NeverPull));
+        let others = [
+            ("Failed", "Error: ErrImagePull"),
+            ("Failed", "Failed to pull image \"r.test/a:10\": no"),
+            ("Failed", "Failed to pull image \"r.test/a:1\": "),
+            ("Failed", "Failed to pull image \"other.test/a:1\": no"),
+            ("BackOff", "Back-off pulling image \"r.test/a:1\""),
+            ("Pulling", "Pulling image \"r.test/a:1\""),
+            ("InspectFailed", "Failed to inspect image \"other.test/a:1\": no"),
+            ("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (a)"),
+        ];
+        for (reason, message) in others {
+            check_event(reason, message, None);
         }
     }
 

@@ -92,6 +92,7 @@ fn cluster_role() -> Value {
         "rules": [
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
             {"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": ["get"]},
+            {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
             {
                 "apiGroups": [group],
                 "resources": ["registrychecks"],

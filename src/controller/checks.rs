@@ -22,12 +22,14 @@ use super::{Context, clock, due, key_of, ownership};
 
 mod memory;
 mod probing;
+mod recall;
 mod settle;
 
 pub(crate) use memory::{Memory, count_failure};
 
 use memory::{Probed, forget_pullable, looked, pause, remember, remembered, target_key, uid_of};
 use probing::{compare_with_node, keep_waiting, outcomes, prepare};
+use recall::recall;
 use settle::{delete, read, settle};
 
 /// After how long a first probe is said to be under way.
@@ -129,6 +131,7 @@ async fn look(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Act
         return Ok(Action::await_change());
     }
     let failing = if owns { context.index().failing(key) } else { Vec::new() };
+    let failing = recall(context, check, failing).await?;
     let targets = target::targets(&check.spec, &failing);
     if targets.is_empty() {
         idle(context, check, key).await

@@ -25,6 +25,7 @@ async fn the_account_may_do_what_it_does_and_nothing_else() {
     let anywhere: BTreeSet<String> =
         listed(ACCOUNT, "default").difference(&everybody).cloned().collect();
     let expected = [
+        "events [] [] [list]",
         "events.events.k8s.io [] [] [create patch]",
         "pods [] [] [get list watch]",
         "registrychecks.registrycheck.dev [] [] [get list watch create delete]",

@@ -14,6 +14,7 @@ use crate::resolve::Versions;
 use crate::target::{SecretSource, Target};
 
 use super::super::Context;
+use super::recall::Recalled;
 
 /// The shortest time between two looks at one check.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
@@ -26,6 +27,8 @@ pub(crate) struct Memory {
     generation: Option<i64>,
     requested_at: Option<String>,
     probed: Option<Probed>,
+    /// What Events said of pods whose kubelet has forgotten why they wait.
+    pub(super) recalled: Recalled,
     /// What pods were told, by their uid and the code.
     pub(super) told: HashMap<(String, String), Told>,
     /// When a reconcile ended last.
