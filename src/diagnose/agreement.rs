@@ -169,7 +169,8 @@ pub struct Heard<'heard> {
 
 /// A probe that was served what the kubelet has just failed to pull contradicts it, and then
 /// the kubelet's words say what differs. What was explained before by something that a probe
-/// sees, and is pullable now, was mended; the kubelet only has to try again.
+/// sees, and is pullable now, was mended; the kubelet only has to try again. Words of an older
+/// attempt count where they are about what no probe sees.
 pub fn contradict(
     subject: Subject<'_>,
     image: &str,
@@ -202,12 +203,16 @@ pub fn contradict(
     let is_contradicted = if is_known {
         before.all(|finding| finding.code == of_the_node || finding.code == code)
     } else {
-        heard.fresh
+        heard.fresh || difference.is_unseen
     };
     if !is_contradicted {
         return diagnosis;
     }
-    let Difference { finding, passes } = difference;
+    let Difference { mut finding, passes, .. } = difference;
+    if !is_known && !heard.fresh {
+        // It may have been mended since.
+        finding.confidence = finding.confidence.max(Confidence::Likely);
+    }
     let (verdict, finding) = if passes && !was_passing {
         (Verdict::Undecided, finding.into_warning())
     } else {

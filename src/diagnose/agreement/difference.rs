@@ -15,17 +15,20 @@ pub(super) struct Difference {
     pub(super) finding: Finding,
     /// Whether the kubelet's next attempt can be expected to succeed.
     pub(super) passes: bool,
+    /// Whether it is about what no probe sees from here, so that none speaks against it.
+    pub(super) is_unseen: bool,
 }
 
 /// What differs, as far as the kubelet's words say.
 pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'_>>) -> Difference {
-    let lasting = |finding| Difference { finding, passes: false };
+    let lasting = |finding| Difference { finding, passes: false, is_unseen: false };
+    let unseen = |finding| Difference { finding, passes: false, is_unseen: true };
     let Some(said) = said else { return lasting(unexplained(subject)) };
     let registry = subject.registry();
     let image = subject.image;
     let quoted = quote(said.cause);
     if let Some(mirror) = &said.mirror {
-        return lasting(of_mirror(subject, mirror, &quoted));
+        return unseen(of_mirror(subject, mirror, &quoted));
     }
     let host = said.first.host.as_deref().unwrap_or(registry.as_str());
     let disagrees = |message: String, remedy: String| {
@@ -46,6 +49,7 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
         return Difference {
             finding: Finding { confidence: Confidence::Possible, ..finding },
             passes: true,
+            is_unseen: false,
         };
     }
     match topic {
@@ -92,6 +96,7 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
                 )
             },
             passes: true,
+            is_unseen: false,
         },
         Topic::Refused | Topic::NoCredential | Topic::Hidden => lasting(disagrees(
             format!("the node is refused, and the pod network is served the manifest of {image} {}", with(evidence)),
@@ -102,7 +107,7 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
             format!("If the image was pushed a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise the node asks another server: look for a mirror in its /etc/containerd/certs.d/{registry}."),
         )),
         Topic::Node | Topic::Identity | Topic::Mirror | Topic::Proxy | Topic::Limit
-        | Topic::Content => lasting(of_words(
+        | Topic::Content => unseen(of_words(
             subject,
             said,
             &format!("{registry} serves the manifest of {image} to the pod network, and the node fails all the same"),

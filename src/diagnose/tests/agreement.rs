@@ -203,9 +203,17 @@ fn what_the_node_met_and_the_probe_did_not_is_the_finding() {
 
 #[test]
 fn words_of_an_attempt_that_is_over_contradict_nothing() {
-    for (complaint, ..) in served_and_failed() {
+    for (complaint, code, confidence, _) in of_what_no_probe_sees() {
+        let diagnosis = contradicted(&evidence(), &complaint, false, &[]);
+        if code != Code::NodeDisagrees {
+            check_first(&diagnosis, NotPullable, code, confidence.max(Likely));
+        }
+    }
+    for (complaint, ..) in of_the_way() {
         let diagnosis = contradicted(&evidence(), &complaint, false, &[]);
         check_first(&diagnosis, Pullable, Code::Pullable, Certain);
+    }
+    for (complaint, ..) in served_and_failed() {
         let mended = [before(Code::CredentialRejected)];
         for fresh in [true, false] {
             let diagnosis = contradicted(&evidence(), &complaint, fresh, &mended);
