@@ -19,6 +19,7 @@ mod answers;
 pub mod catalogue;
 mod credentials;
 mod local;
+pub mod login;
 mod network;
 mod progress;
 pub mod remedy;

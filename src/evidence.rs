@@ -4,6 +4,8 @@
 //! regression test. Every failure of the world is a value here ([`End`]); what it means
 //! is for [`crate::diagnose`] to say.
 
+pub mod login;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};

@@ -171,6 +171,17 @@ impl Host {
         grammar::split_port(&self.0).1.and_then(|port| port.parse().ok())
     }
 
+    /// An image of this registry that nobody asks for, which is shown as the registry: the
+    /// keyring matches images, and a login is about none.
+    pub fn stand_in(&self) -> ImageRef {
+        ImageRef {
+            written: self.0.clone(),
+            registry: self.clone(),
+            path: "image".to_owned(),
+            version: Version::Tag("latest".to_owned()),
+        }
+    }
+
     /// The same host in lower case: one registry, however an image writes it.
     #[must_use]
     pub fn lowercase(&self) -> Self {

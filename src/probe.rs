@@ -15,6 +15,7 @@ mod dial;
 mod dns;
 mod exchange;
 mod failure;
+mod login;
 mod protocol;
 mod tls;
 mod token;
@@ -30,8 +31,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Access;
+use crate::evidence::login::Login;
 use crate::evidence::{Attempt, Evidence, Step};
-use crate::image::ImageRef;
+use crate::image::{Host, ImageRef};
 
 use address::AddressPolicy;
 use budget::Turns;
@@ -122,6 +124,18 @@ impl Prober {
     pub async fn probe(&self, image: &ImageRef, access: &Access, timeout: Duration) -> Evidence {
         let _turn = self.shared.turns.wait(image.registry()).await;
         walk::walk(&self.shared, image, access, timeout).await
+    }
+
+    /// Tries to log in at `registry` with each credential of `access`, for no image.
+    pub async fn log_in(
+        &self,
+        registry: &Host,
+        access: &Access,
+        timeout: Duration,
+        observer: &(dyn Fn(&Step) + Sync),
+    ) -> Login {
+        let _turn = self.shared.turns.wait(registry).await;
+        login::walk(&self.shared, registry, access, timeout, observer).await
     }
 
     /// The same, while each step is told to `observer`.

@@ -11,6 +11,7 @@ use crate::access::Gap;
 use crate::complaint::Complaint;
 use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
 use crate::evidence::Evidence;
+use crate::evidence::login::Login;
 use crate::image::ImageRef;
 
 /// The version of the form that is written, and the only one that is read.
@@ -41,6 +42,8 @@ pub struct Record {
 pub enum Seen {
     /// The registry was asked for an image.
     Evidence(Box<Evidence>),
+    /// The registry was asked whether it takes a login.
+    Login(Box<Login>),
     /// Nothing was asked, since what is known decides.
     Unprobed(Unprobed),
 }
@@ -60,6 +63,7 @@ impl Record {
     pub fn diagnose(&self) -> Diagnosis {
         match &self.seen {
             Seen::Evidence(evidence) => self.of_evidence(evidence),
+            Seen::Login(login) => diagnose::login::diagnose(&self.namespace, login),
             Seen::Unprobed(Unprobed { image, gaps }) => explained(self.subject(image), gaps)
                 .unwrap_or_else(|| {
                     diagnose::skipped(format!("{image} was not looked at"), String::new())

@@ -21,6 +21,7 @@ const PURE: &[&str] = &[
     "target",
     "access.rs",
     "evidence.rs",
+    "evidence",
     "resolve/keyring.rs",
     "resolve/keyring",
     "resolve/node",

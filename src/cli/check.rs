@@ -17,8 +17,9 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::diagnose::{Subject, Verdict};
+use crate::evidence::login::Login;
 use crate::evidence::{Evidence, Step, Vantage};
-use crate::image::ImageRef;
+use crate::image::Host;
 use crate::probe::{self, Prober};
 use crate::record::{self, Record, Seen, Unprobed};
 
@@ -38,7 +39,9 @@ use surroundings::Surroundings;
     are wrong; 3 undecided."
 )]
 pub(super) struct Arguments {
-    /// The image, as it is written in the pod.
+    /// The image, as it is written in the pod; or a registry's host, such as
+    /// registry.example.com or localhost:5000, to try the login alone.
+    #[arg(value_name = "IMAGE|REGISTRY")]
     image: String,
     /// The namespace of the pod. Left out, it is the one that kubectl would use.
     #[arg(short, long, conflicts_with_all = ["filename", "anonymous"])]
@@ -119,9 +122,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Reads what belongs to the image, and asks its registry where that has not decided.
 async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, Surroundings)> {
-    let Asked::Image(image) = asked;
+    let image = &match asked {
+        Asked::Image(image) => image.clone(),
+        Asked::Registry(registry) => registry.stand_in(),
+    };
     let surroundings = surroundings::read(arguments, image).await?;
-    let prober = prober(arguments, image, &surroundings)?;
+    let prober = prober(arguments, asked.registry(), &surroundings)?;
     let mut record = Record {
         version: record::VERSION,
         namespace: surroundings.namespace.clone(),
@@ -133,11 +139,13 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
     let access = surroundings.access(image);
     let complaint = surroundings.complaint.as_ref();
     let subject = Subject { namespace: &surroundings.namespace, image, complaint };
+    let observer: &(dyn Fn(&Step) + Sync) = if shows_progress(arguments) { &show } else { &|_| {} };
     record.seen = if record::explained(subject, &access.gaps).is_some() {
         Seen::Unprobed(Unprobed { image: image.clone(), gaps: access.gaps })
+    } else if let Asked::Registry(registry) = asked {
+        let login = prober.log_in(registry, &access, arguments.timeout, observer).await;
+        Seen::Login(Box::new(Login { vantage: Vantage::Here, ..login }))
     } else {
-        let observer: &(dyn Fn(&Step) + Sync) =
-            if shows_progress(arguments) { &show } else { &|_| {} };
         let evidence = prober.probe_observed(image, &access, arguments.timeout, observer).await;
         Seen::Evidence(Box::new(Evidence { vantage: Vantage::Here, ..evidence }))
     };
@@ -146,7 +154,7 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
 
 fn prober(
     arguments: &Arguments,
-    image: &ImageRef,
+    registry: &Host,
     surroundings: &Surroundings,
 ) -> anyhow::Result<Prober> {
     let mut ca_bundle_pem = Vec::new();
@@ -157,7 +165,7 @@ fn prober(
         ca_bundle_pem,
         token_hosts: arguments.token_hosts.clone(),
         // Who writes localhost on a command line means this very machine.
-        allow_loopback: arguments.allow_loopback || asked::is_this_machine(image.registry()),
+        allow_loopback: arguments.allow_loopback || asked::is_this_machine(registry),
         insecure_hosts: arguments.insecure_hosts.clone(),
         forbidden: surroundings.api_server.clone(),
     };

@@ -201,7 +201,7 @@ fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
 }
 
 /// `404 MANIFEST_UNKNOWN: manifest unknown`.
-fn in_words(answer: &Answer) -> String {
+pub(super) fn in_words(answer: &Answer) -> String {
     let mut words = format!("status {}", answer.status);
     if let Some(error) = answer.errors.first() {
         words = format!("{words}, {}", error.code);
@@ -227,7 +227,8 @@ fn in_time(seconds: u64) -> String {
     }
 }
 
-fn not_sent(subject: Subject<'_>, host: &str, reason: &NotSent) -> Finding {
+/// What it means that a request was not sent.
+pub(super) fn not_sent(subject: Subject<'_>, host: &str, reason: &NotSent) -> Finding {
     let registry = subject.registry();
     let open = |message: String, remedy: String| {
         Finding::new(Code::Inconclusive, Confidence::Possible, message, remedy)

@@ -70,7 +70,7 @@ pub(super) async fn walk(
 }
 
 /// What the end is where the image names a host that no URL can have.
-fn nowhere(image: &ImageRef) -> End {
+pub(super) fn nowhere(image: &ImageRef) -> End {
     let hop = Hop { role: Role::Registry, host: image.registry().endpoint(), address: None };
     let detail = "this is no valid host or port".to_owned();
     End::Unreachable { hop, failure: Failure::LookupFailed { detail } }
@@ -98,16 +98,17 @@ fn is_explained_by_control(end: &End) -> bool {
     matches!(end, End::Answered { answer, .. } if answer.status != 429)
 }
 
-struct Walk<'walk> {
-    line: Line<'walk>,
+/// One image and the way to its registry.
+pub(super) struct Walk<'walk> {
+    pub(super) line: Line<'walk>,
     image: &'walk ImageRef,
     manifest: Url,
     /// What no answer may be kept with.
-    secrets: Vec<Secret>,
+    pub(super) secrets: Vec<Secret>,
 }
 
 impl<'walk> Walk<'walk> {
-    fn new(
+    pub(super) fn new(
         shared: &'walk Shared,
         image: &'walk ImageRef,
         access: &Access,
@@ -321,7 +322,7 @@ fn is_unknown_name(reply: &Reply) -> bool {
     answer.errors.iter().any(|error| error.code == "NAME_UNKNOWN")
 }
 
-fn demand_of(reply: &Reply) -> Demand {
+pub(super) fn demand_of(reply: &Reply) -> Demand {
     let headers: Vec<_> = reply
         .headers
         .get_all(WWW_AUTHENTICATE)
@@ -331,7 +332,7 @@ fn demand_of(reply: &Reply) -> Demand {
     demand(headers.iter().map(AsRef::as_ref))
 }
 
-fn challenged(demand: &Demand, reply: &Reply) -> End {
+pub(super) fn challenged(demand: &Demand, reply: &Reply) -> End {
     match demand {
         Demand::Basic => End::Challenged { scheme: Scheme::Basic },
         Demand::Bearer(_) => End::Challenged { scheme: Scheme::Bearer },

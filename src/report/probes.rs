@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::api::{FindingStatus, ProbeStatus};
 use crate::diagnose::{Diagnosis, Verdict};
+use crate::evidence::login::Login;
 use crate::evidence::{Attempt, End, Evidence, Step};
 
 use super::Outcome;
@@ -41,7 +42,7 @@ pub(super) fn rows(outcomes: &[Outcome], findings: &[FindingStatus]) -> Vec<Prob
 }
 
 fn rows_of(outcome: &Outcome, evidence: &Evidence) -> Vec<ProbeStatus> {
-    let rows = walks(evidence, &outcome.diagnosis).into_iter().map(|walk| ProbeStatus {
+    let rows = walks(evidence.into(), &outcome.diagnosis).into_iter().map(|walk| ProbeStatus {
         image: outcome.target.image.clone(),
         credential: walk.credential,
         vantage: format!("{:?}", evidence.vantage),
@@ -57,7 +58,7 @@ fn rows_of(outcome: &Outcome, evidence: &Evidence) -> Vec<ProbeStatus> {
 pub struct Walk<'evidence> {
     /// The credential, or `anonymous`.
     pub credential: String,
-    /// `Pullable`, the code of what stopped it, or `Refused` where it is there to compare.
+    /// `Pullable` or `Accepted`, the code of what stopped it, or `Refused` where it is there to compare.
     pub outcome: String,
     /// The steps.
     pub steps: Vec<&'evidence Step>,
@@ -65,12 +66,36 @@ pub struct Walk<'evidence> {
     pub correlation: Option<&'evidence str>,
 }
 
+/// What was tried, for an image or for a login.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried<'evidence> {
+    /// The first request.
+    pub opening: &'evidence Attempt,
+    /// One attempt for each credential.
+    pub attempts: &'evidence [Attempt],
+    /// What a stranger gets.
+    pub anonymous: Option<&'evidence Attempt>,
+    /// What an attempt is called that ended well.
+    good: &'static str,
+}
+
+impl<'evidence> From<&'evidence Evidence> for Tried<'evidence> {
+    fn from(evidence: &'evidence Evidence) -> Self {
+        let Evidence { opening, attempts, anonymous, .. } = evidence;
+        Self { opening, attempts, anonymous: anonymous.as_ref(), good: "Pullable" }
+    }
+}
+
+impl<'evidence> From<&'evidence Login> for Tried<'evidence> {
+    fn from(login: &'evidence Login) -> Self {
+        let Login { opening, attempts, anonymous, .. } = login;
+        Self { opening, attempts, anonymous: anonymous.as_ref(), good: "Accepted" }
+    }
+}
+
 /// Each credential's way to the registry, in the order in which they were tried.
-pub fn walks<'evidence>(
-    evidence: &'evidence Evidence,
-    diagnosis: &Diagnosis,
-) -> Vec<Walk<'evidence>> {
-    let Evidence { opening, attempts, anonymous, .. } = evidence;
+pub fn walks<'evidence>(tried: Tried<'evidence>, diagnosis: &Diagnosis) -> Vec<Walk<'evidence>> {
+    let Tried { opening, attempts, anonymous, good } = tried;
     let mut tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
     if tried.is_empty() {
         tried.push(opening);
@@ -81,7 +106,7 @@ pub fn walks<'evidence>(
         let credential = attempt.credential.as_ref().map(ToString::to_string);
         let own = if std::ptr::eq(attempt, opening) { &[] } else { attempt.steps.as_slice() };
         let outcome = match attempt.end {
-            End::Served { .. } => "Pullable".to_owned(),
+            End::Served { .. } => good.to_owned(),
             End::Challenged { .. }
             | End::Answered { .. }
             | End::Unreachable { .. }

@@ -110,6 +110,40 @@ fn the_document_has_the_fields_that_are_promised() {
     assert_eq!(&names[..3], ["Connect", "Challenge", "Manifest"]);
 }
 
+/// A registry with a token service of its own, which knows alice.
+fn bearer(request: &Request) -> Response {
+    let alice = format!("Basic {}", STANDARD.encode(format!("alice:{CANARY}")));
+    match (request.target.starts_with("/token"), &request.authorization) {
+        (true, Some(sent)) if *sent == alice => Response::of(200).saying(r#"{"token":"t-canary"}"#),
+        (true, _) => Response::of(401),
+        (false, _) => unauthorized("Bearer realm=\"http://127.0.0.1:PORT/token\""),
+    }
+}
+
+#[test]
+fn a_registry_is_asked_for_the_login_alone() {
+    for (kind, name) in [(basic as fn(&Request) -> Response, "Challenge"), (bearer, "Token")] {
+        let host = registry(kind);
+        let taken = answered(&[&host, "-f", "-"], &secret(&host, CANARY), 0, "Pullable");
+        assert_eq!((&taken["image"], &taken["pullable"]), (&json!(host), &json!(true)));
+        assert_eq!(taken["probes"][0]["outcome"], "Accepted");
+        let steps = taken["probes"][0]["steps"].as_array().unwrap();
+        assert_eq!(steps.last().unwrap()["name"], name);
+        let wrong = secret(&host, "wrong-canary");
+        let refused = answered(&[&host, "-f", "-"], &wrong, 1, "CredentialRejected");
+        assert_eq!(refused["pullable"], false);
+        answered(&[&host, "--anonymous"], "", 1, "NoCredentials");
+    }
+    let open = registry(|_| Response::of(200));
+    answered(&[&open], "", 0, "Pullable");
+    let text = check(&[&open], "").out;
+    assert!(
+        text.starts_with(&format!("One can log in at {open}: {open} asks for no login")),
+        "{text}"
+    );
+    answered(&[&registry(|_| Response::of(404))], "", 1, "NotARegistry");
+}
+
 #[test]
 fn yaml_says_the_same_as_json() {
     let image = format!("{}/a", registry(|_| Response::of(503)));

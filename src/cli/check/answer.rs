@@ -11,9 +11,9 @@ use crate::cli::words::{Origin, printable, unused};
 use crate::complaint::Complaint;
 use crate::diagnose::catalogue::{Code, who};
 use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
-use crate::evidence::{Attempt, Evidence, Repository, Step, Vantage};
+use crate::evidence::{Repository, Step, Vantage};
 use crate::record::{Record, Seen, Unprobed};
-use crate::report::probes::{self, duration};
+use crate::report::probes::{self, Tried, duration};
 use crate::report::sentence;
 
 use super::asked::Asked;
@@ -90,7 +90,8 @@ struct Taken<'answer> {
 impl Answer<'_> {
     pub(super) fn document(&self) -> Document<'_> {
         let probes = match &self.record.seen {
-            Seen::Evidence(evidence) => self.probes(evidence),
+            Seen::Evidence(evidence) => self.probes(evidence.as_ref().into(), evidence.vantage),
+            Seen::Login(login) => self.probes(login.as_ref().into(), login.vantage),
             Seen::Unprobed(_) => Vec::new(),
         };
         Document {
@@ -105,12 +106,16 @@ impl Answer<'_> {
         }
     }
 
-    fn probes<'answer>(&'answer self, evidence: &'answer Evidence) -> Vec<Probe<'answer>> {
-        let walks = probes::walks(evidence, self.diagnosis).into_iter();
+    fn probes<'answer>(
+        &'answer self,
+        tried: Tried<'answer>,
+        vantage: Vantage,
+    ) -> Vec<Probe<'answer>> {
+        let walks = probes::walks(tried, self.diagnosis).into_iter();
         let walks = walks.map(|walk| Probe {
             image: self.asked.as_written(),
             credential: walk.credential,
-            vantage: evidence.vantage,
+            vantage,
             outcome: walk.outcome,
             steps: walk.steps.into_iter().map(taken).collect(),
         });
@@ -124,8 +129,15 @@ impl Answer<'_> {
             Seen::Evidence(evidence) => {
                 let place = self.origin.in_words();
                 lines.extend([String::new(), format!("Tried from here, {place}:")]);
-                lines.extend(self.evidence(evidence));
+                lines.extend(self.tried(evidence.as_ref().into()));
+                lines.extend(evidence.repository.as_ref().map(tags));
                 lines.extend(not_used(&evidence.gaps));
+            }
+            Seen::Login(login) => {
+                let place = self.origin.in_words();
+                lines.extend([String::new(), format!("Tried from here, {place}, for no image:")]);
+                lines.extend(self.tried(login.as_ref().into()));
+                lines.extend(not_used(&login.gaps));
             }
             Seen::Unprobed(Unprobed { gaps, .. }) => {
                 let place = self.origin.in_words();
@@ -141,10 +153,17 @@ impl Answer<'_> {
 
     fn verdict(&self) -> Vec<String> {
         let what = self.asked.as_written();
-        let begin = match self.diagnosis.verdict {
-            Verdict::Pullable => format!("{what} can be pulled"),
-            Verdict::NotPullable => format!("{what} cannot be pulled"),
-            Verdict::Undecided => format!("Whether {what} can be pulled is not known"),
+        let begin = match (self.asked, self.diagnosis.verdict) {
+            (Asked::Image(_), Verdict::Pullable) => format!("{what} can be pulled"),
+            (Asked::Image(_), Verdict::NotPullable) => format!("{what} cannot be pulled"),
+            (Asked::Image(_), Verdict::Undecided) => {
+                format!("Whether {what} can be pulled is not known")
+            }
+            (Asked::Registry(_), Verdict::Pullable) => format!("One can log in at {what}"),
+            (Asked::Registry(_), Verdict::NotPullable) => format!("One cannot log in at {what}"),
+            (Asked::Registry(_), Verdict::Undecided) => {
+                format!("Whether one can log in at {what} is not known")
+            }
         };
         let mut findings: Vec<&Finding> = self.diagnosis.findings.iter().collect();
         if self.diagnosis.verdict == Verdict::Pullable {
@@ -172,35 +191,32 @@ impl Answer<'_> {
         lines
     }
 
-    fn evidence(&self, evidence: &Evidence) -> Vec<String> {
-        let Evidence { opening, attempts, anonymous, repository, .. } = evidence;
+    fn tried(&self, tried: Tried<'_>) -> Vec<String> {
+        let Tried { opening, attempts, anonymous, .. } = tried;
         let mut lines = vec!["  without a credential, as every pull begins".to_owned()];
         lines.extend(opening.steps.iter().map(indented));
-        let walks = probes::walks(evidence, self.diagnosis);
-        let tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
-        for (attempt, walk) in tried.iter().zip(&walks) {
-            let purpose = if attempt.credential.is_none() && !attempts.is_empty() {
-                ", to compare"
-            } else {
-                ""
-            };
+        let walks = probes::walks(tried, self.diagnosis);
+        for (attempt, walk) in attempts.iter().chain(anonymous).zip(&walks) {
+            let is_control = attempt.credential.is_none() && !attempts.is_empty();
+            let purpose = if is_control { ", to compare" } else { "" };
             lines.push(format!("  {}{purpose}: {}", walk.credential, walk.outcome));
             lines.extend(attempt.steps.iter().map(indented));
         }
-        for walk in &walks {
-            if let Some(id) = walk.correlation {
-                lines.push(format!("  the registry's id of the last request: {id}"));
-            }
-        }
-        lines.extend(repository.as_ref().map(|repository| match repository {
-            Repository::Exists => "  the repository has tags".to_owned(),
-            Repository::Unknown => "  the registry knows no such repository".to_owned(),
-            Repository::NotTold { status: 0 } => "  the repository's tags: no answer".to_owned(),
-            Repository::NotTold { status } => {
-                format!("  the repository's tags: status {status}, which tells nothing")
-            }
-        }));
+        let ids = walks.iter().filter_map(|walk| walk.correlation);
+        lines.extend(ids.map(|id| format!("  the registry's id of the last request: {id}")));
         lines
+    }
+}
+
+/// What the registry says of the repository.
+fn tags(repository: &Repository) -> String {
+    match repository {
+        Repository::Exists => "  the repository has tags".to_owned(),
+        Repository::Unknown => "  the registry knows no such repository".to_owned(),
+        Repository::NotTold { status: 0 } => "  the repository's tags: no answer".to_owned(),
+        Repository::NotTold { status } => {
+            format!("  the repository's tags: status {status}, which tells nothing")
+        }
     }
 }
 

@@ -1,0 +1,97 @@
+//! Findings about a login that was tried for no image at all.
+
+use crate::api::Confidence;
+use crate::evidence::login::Login;
+use crate::evidence::{Attempt, End, Hop};
+
+use super::catalogue::Code;
+use super::{
+    Diagnosis, Finding, Progress, Subject, Verdict, answers, credentials, is_served, network, rank,
+    verdict_of_failure, wants_credential,
+};
+
+/// Says whether the registry takes the login. It is [`Verdict::Pullable`] where one credential
+/// is taken, which is as far as can be said without an image.
+pub fn diagnose(namespace: &str, login: &Login) -> Diagnosis {
+    let image = login.registry.stand_in();
+    let subject = Subject { namespace, image: &image, complaint: None };
+    let Login { registry, opening, attempts, anonymous, gaps, .. } = login;
+    let tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
+    let failures = tried.iter().copied().chain([opening]);
+    let mut findings: Vec<Finding> =
+        failures.filter_map(|attempt| finding(subject, attempt)).collect();
+    let accepted = tried.iter().copied().chain([opening]).find(|attempt| is_served(attempt));
+    let verdict = if let Some(accepted) = accepted {
+        findings = findings.into_iter().map(Finding::into_warning).collect();
+        let how = match (&accepted.credential, std::ptr::eq(accepted, opening)) {
+            (Some(credential), _) => format!("takes the login with {credential}"),
+            (None, true) => "asks for no login".to_owned(),
+            (None, false) => "gives a token to anybody".to_owned(),
+        };
+        let message = format!("{registry} {how}; whether an image can be pulled was not asked");
+        findings
+            .insert(0, Finding::new(Code::Pullable, Confidence::Certain, message, String::new()));
+        Verdict::Pullable
+    } else {
+        let is_stranger =
+            anonymous.as_ref().is_none_or(|anonymous| wants_credential(&anonymous.end));
+        if matches!(opening.end, End::Challenged { .. }) && attempts.is_empty() && is_stranger {
+            findings = credentials::absence(subject, gaps);
+        }
+        verdict_of_failure(&findings)
+    };
+    rank(&mut findings);
+    Diagnosis { verdict, findings, progress: Progress::default() }
+}
+
+/// What the end of an attempt means; `None` where it ended well.
+fn finding(subject: Subject<'_>, attempt: &Attempt) -> Option<Finding> {
+    let registry = subject.registry();
+    let finding = match &attempt.end {
+        End::Served { .. } | End::Challenged { .. } => return None,
+        End::Unreachable { hop, failure } => network::unreachable(subject, hop, failure),
+        End::NotSent { host, reason } => answers::not_sent(subject, host, reason),
+        End::Answered { hop, answer, .. } => {
+            let Hop { host, .. } = hop;
+            let said = answers::in_words(answer);
+            let (code, confidence, message) = match answer.status {
+                401 => {
+                    return Some(
+                        credentials::rejected(subject, attempt.credential.as_ref(), &said)
+                            .of_credential(attempt.credential.as_ref().map(ToString::to_string)),
+                    );
+                }
+                403 => (
+                    Code::AccessForbidden,
+                    Confidence::Certain,
+                    format!("{host} forbids access ({said})"),
+                ),
+                429 => (
+                    Code::RateLimited,
+                    Confidence::Certain,
+                    format!("{host} limits requests ({said})"),
+                ),
+                500..=599 => (
+                    Code::RegistryUnavailable,
+                    Confidence::Certain,
+                    format!("{host} answers with a server error ({said})"),
+                ),
+                200..=299 | 404 => (
+                    Code::NotARegistry,
+                    Confidence::Likely,
+                    format!("{host} answers {said} where every registry says 200 or 401 (/v2/)"),
+                ),
+                _ => (
+                    Code::Inconclusive,
+                    Confidence::Possible,
+                    format!(
+                        "{host} answers the login at {registry} with {said}, which does not decide"
+                    ),
+                ),
+            };
+            let remedy = subject.remedy_at(code, host);
+            Finding::new(code, confidence, message, remedy)
+        }
+    };
+    Some(finding.of_credential(attempt.credential.as_ref().map(ToString::to_string)))
+}
