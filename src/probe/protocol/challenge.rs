@@ -23,9 +23,11 @@ pub(in crate::probe) struct Bearer {
 }
 
 /// Chooses among the challenges of one answer: Bearer before Basic, whatever their order, as
-/// containerd sorts them (core/remotes/docker/auth/parse.go, `byScheme`).
+/// containerd sorts them (core/remotes/docker/auth/parse.go, `byScheme`). A header may have
+/// several (RFC 9110, 11.6.1); containerd reads the first alone (`parseValueAndParams`).
 pub(in crate::probe) fn demand<'header>(headers: impl Iterator<Item = &'header str>) -> Demand {
-    let challenges: Vec<_> = headers.flat_map(parse).collect();
+    let challenges: Vec<_> =
+        headers.filter_map(|header| parse(header).into_iter().next()).collect();
     if let Some(bearer) = challenges.iter().find(|challenge| challenge.is("bearer")) {
         return Demand::Bearer(Bearer {
             realm: bearer.parameter("realm").unwrap_or_default(),
@@ -205,13 +207,7 @@ mod tests {
         let basic = r#"Basic realm="r""#;
         check(&[token, basic], &expected);
         check(&[basic, token], &expected);
-        check(&[&format!("{basic}, {token}")], &expected);
-        check(&[&format!("{token}, {basic}")], &expected);
-        check(&[&format!("Basic, {token}")], &expected);
-        check(&[&format!("{token}, Basic")], &expected);
         check(&["Negotiate", basic, token], &expected);
-        check(&[&format!("Negotiate YIIabc/+d==, NTLM, {basic}, {token}")], &expected);
-        check(&[&format!("Negotiate YIIabc=, {token}")], &expected);
         check(
             &[r#"Digest realm="d", nonce="n", qop="auth", algorithm=MD5"#, basic],
             &Demand::Basic,
@@ -219,11 +215,24 @@ mod tests {
     }
 
     #[test]
+    fn the_first_of_a_header_is_the_one_that_counts() {
+        let expected = bearer("https://a.test/t", Some("s"), None);
+        let token = r#"Bearer realm="https://a.test/t",service="s""#;
+        let basic = r#"Basic realm="r""#;
+        check(&[&format!("{basic}, {token}")], &Demand::Basic);
+        check(&[&format!("{token}, {basic}")], &expected);
+        check(&[&format!("Basic, {token}")], &Demand::Basic);
+        check(&[&format!("{token}, Basic")], &expected);
+        check(&[&format!("Negotiate YIIabc/+d==, NTLM, {basic}")], &unsupported(&["Negotiate"]));
+        check(&[&format!("Negotiate YIIabc=, {basic}"), token], &expected);
+    }
+
+    #[test]
     fn what_containerd_cannot_answer_is_named() {
         check(&[], &unsupported(&[]));
         check(&[""], &unsupported(&[]));
         check(&["Negotiate"], &unsupported(&["Negotiate"]));
-        check(&["Negotiate, NTLM"], &unsupported(&["Negotiate", "NTLM"]));
+        check(&["Negotiate, NTLM"], &unsupported(&["Negotiate"]));
         check(&["Negotiate oXMwcaADCgEA"], &unsupported(&["Negotiate"]));
         check(
             &[r#"Digest realm="d", nonce="n""#, "Negotiate"],
