@@ -34,11 +34,25 @@ pub(crate) struct Case {
     /// Service accounts as they are after the pod was made.
     #[serde(default)]
     accounts_later: BTreeMap<String, Vec<String>>,
+    /// How it is mended once it has failed; everything must be well after that.
+    pub(crate) mend: Option<Mend>,
     /// Entries of the node's own configuration file.
     #[serde(default)]
     pub(crate) node_credentials: BTreeMap<String, Value>,
     /// What the controller must have come to.
     pub(crate) expect: Expected,
+}
+
+/// What mends a case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mend {
+    /// Whether lookup, certificate and answers of all its hosts become good ones.
+    #[serde(default)]
+    pub(crate) registry: bool,
+    /// Secrets that are made, or made anew.
+    #[serde(default)]
+    secrets: Vec<Secret>,
 }
 
 /// A secret, its data readable.
@@ -177,14 +191,11 @@ impl Case {
     pub(crate) fn objects(&self) -> Vec<Value> {
         let mut objects: Vec<Value> = self.secrets.iter().map(Secret::object).collect();
         objects.extend(accounts(&self.accounts));
-        if self.expect.pulls {
+        if self.expect.pulls && self.mend.is_none() {
             objects.push(self.check());
         }
         objects.push(self.pod());
-        for object in &mut objects {
-            object["metadata"]["namespace"] = json!(self.namespace());
-        }
-        objects
+        self.placed(objects)
     }
 
     /// Whether the pod is held back until [`Self::later`] is applied.
@@ -194,7 +205,17 @@ impl Case {
 
     /// What is applied when the pod is there.
     pub(crate) fn later(&self) -> Vec<Value> {
-        let mut objects = accounts(&self.accounts_later);
+        self.placed(accounts(&self.accounts_later))
+    }
+
+    /// The secrets that mend the case.
+    pub(crate) fn mending(&self) -> Vec<Value> {
+        let secrets = self.mend.iter().flat_map(|mend| &mend.secrets);
+        self.placed(secrets.map(Secret::object).collect())
+    }
+
+    /// Objects of the case's namespace.
+    fn placed(&self, mut objects: Vec<Value>) -> Vec<Value> {
         for object in &mut objects {
             object["metadata"]["namespace"] = json!(self.namespace());
         }

@@ -56,7 +56,8 @@ impl fmt::Display for Judgement {
 /// Compares what was seen with what the case expects.
 pub(crate) fn judge(case: &Case, sight: &Sight) -> Judgement {
     let expect = &case.expect;
-    let pulls = sight.pulled && (expect.pulls || sight.failures == 0);
+    let is_mended = case.mend.is_some();
+    let pulls = sight.pulled && (expect.pulls || is_mended || sight.failures == 0);
     let first = sight.first.as_ref().map(|(_, answer)| answer);
     let answers = [first, sight.last.as_ref()];
     let is_right = |answer: &Answer| {
@@ -69,6 +70,10 @@ pub(crate) fn judge(case: &Case, sight: &Sight) -> Judgement {
         ConditionStatus::False => !pulls,
         ConditionStatus::Unknown => expect.undecided,
     };
+    let is_well = sight
+        .last
+        .as_ref()
+        .is_some_and(|answer| answer.status == ConditionStatus::True && answer.code == "Pullable");
     let mut said: Vec<String> = answers.into_iter().flatten().map(describe).collect();
     said.dedup();
     let took = sight.first.as_ref().zip(sight.failed);
@@ -76,9 +81,21 @@ pub(crate) fn judge(case: &Case, sight: &Sight) -> Judgement {
         name: case.name.clone(),
         kubelet: if pulls { "(pulled)".to_owned() } else { shorten(&sight.reason, &sight.words) },
         said: said.join(" > "),
-        as_expected: pulls == expect.pulls && (pulls || sight.failed.is_some()),
-        agrees: answers.iter().all(|answer| answer.is_some_and(agrees)),
-        right: answers.iter().all(|answer| answer.is_some_and(is_right)),
+        as_expected: if is_mended {
+            pulls && sight.failed.is_some()
+        } else {
+            pulls == expect.pulls && (pulls || sight.failed.is_some())
+        },
+        agrees: if is_mended {
+            first.is_some_and(|answer| answer.status == ConditionStatus::False) && is_well
+        } else {
+            answers.iter().all(|answer| answer.is_some_and(agrees))
+        },
+        right: if is_mended {
+            first.is_some_and(is_right)
+        } else {
+            answers.iter().all(|answer| answer.is_some_and(is_right))
+        },
         took: took.map(|((said, _), failed)| said.saturating_duration_since(failed)),
         message: sight.last.as_ref().map_or_else(String::new, |last| last.message.clone()),
     }

@@ -198,6 +198,13 @@ func (l *lab) prepare() (err error) {
 	return err
 }
 
+// mended says whether a host's lookup, certificate and answers are in order by
+// now: somebody made a file of its case's name in the directory "mended".
+func (l *lab) mended(host *misbehaving) bool {
+	_, err := os.Stat(filepath.Join(l.state, "mended", host.Case))
+	return err == nil
+}
+
 // tellNode writes what containerd shall know of a host.
 func (l *lab) tellNode(host *misbehaving) error {
 	if host.Untrusted || host.Name == "localhost" {

@@ -60,15 +60,19 @@ func (l *lab) resolve(query []byte) []byte {
 	if host == nil {
 		return reply(dnsNameError)
 	}
-	target, isAlias := strings.CutPrefix(host.Lookup, "alias:")
+	lookup := host.Lookup
+	if lookup != "" && l.mended(host) {
+		lookup = ""
+	}
+	target, isAlias := strings.CutPrefix(lookup, "alias:")
 	switch {
-	case host.Lookup == "nxdomain":
+	case lookup == "nxdomain":
 		return reply(dnsNameError)
-	case host.Lookup == "servfail":
+	case lookup == "servfail":
 		return reply(dnsServerFailure)
-	case host.Lookup == "silent":
+	case lookup == "silent":
 		return nil
-	case host.Lookup == "empty":
+	case lookup == "empty":
 		return reply(0)
 	case isAlias:
 		aliased := l.byName(target)

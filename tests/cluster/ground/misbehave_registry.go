@@ -142,6 +142,9 @@ func (p *play) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 
 // oddAnswer is the first answer out of the ordinary that fits.
 func (p *play) oddAnswer(request *http.Request, wanted asked, kind, user string) *answer {
+	if len(p.host.Answers) == 0 || p.lab.mended(p.host) {
+		return nil
+	}
 	named := request.Header.Get("Authorization") != ""
 	for i := range p.host.Answers {
 		a := &p.host.Answers[i]

@@ -128,7 +128,17 @@ func (l *lab) tlsOf(host *misbehaving) (*tls.Config, error) {
 	if host.ClientCertificate {
 		configuration.ClientAuth = tls.RequireAnyClientCert
 	}
-	return configuration, nil
+	if host.Certificate == "" {
+		return configuration, nil
+	}
+	good, err := l.tlsOf(&misbehaving{Name: host.Name, NewestTLS: host.NewestTLS})
+	configuration.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if l.mended(host) {
+			return good, nil
+		}
+		return configuration, nil
+	}
+	return configuration, err
 }
 
 // connectionKey is where a request finds its own connection.
