@@ -11,12 +11,13 @@ use serde::Serialize;
 use crate::access::Gap;
 use crate::api::{Confidence, Owner, Severity};
 use crate::complaint::Complaint;
-use crate::evidence::{Attempt, End, Evidence, StepName};
+use crate::evidence::{Attempt, End, Evidence, Role, StepName};
 use crate::image::{Host, ImageError, ImageRef};
 
 mod agreement;
 mod answers;
 pub mod catalogue;
+mod content;
 mod credentials;
 mod local;
 pub mod login;
@@ -152,7 +153,7 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
     let deciding = furthest(&evidence.attempts).or(evidence.anonymous.as_ref());
     let refused_by_all = evidence.attempts.iter().all(|attempt| !is_served(attempt));
     let mut findings = Vec::new();
-    let verdict = if is_served(&evidence.opening) {
+    let mut verdict = if is_served(&evidence.opening) {
         Verdict::Pullable
     } else if !matches!(evidence.opening.end, End::Challenged { .. }) {
         findings.extend(answers::finding(subject, &evidence.opening, evidence));
@@ -192,9 +193,14 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
             Verdict::Pullable
         }
     };
-    if verdict == Verdict::Pullable {
+    let exhausted = content::exhausted(subject, evidence);
+    if let (Verdict::Pullable, Some(exhausted)) = (verdict, exhausted) {
+        findings.insert(0, exhausted);
+        verdict = Verdict::NotPullable;
+    } else if verdict == Verdict::Pullable {
         findings = findings.into_iter().map(Finding::into_warning).collect();
         findings.extend(credentials::beside_pullable(subject, &evidence.gaps));
+        findings.extend(content::of_other_platform(subject, evidence));
         findings.insert(0, pullable(subject, evidence));
     }
     if evidence.gaps.iter().any(Gap::leaves_open) {
@@ -234,9 +240,12 @@ fn furthest(attempts: &[Attempt]) -> Option<&Attempt> {
 fn reach(attempt: &Attempt) -> u8 {
     let has_token = attempt.steps.iter().any(|step| step.name == StepName::Token && step.passed);
     match &attempt.end {
-        End::Served { .. } => 3,
+        End::Served { .. } => 4,
+        End::Unfit { step, .. } if *step != StepName::Manifest => 3,
+        End::Answered { step: StepName::Platform | StepName::Config | StepName::Layer, .. } => 3,
+        End::Unreachable { hop, .. } if hop.role == Role::DataHost => 3,
         End::Answered { step: StepName::Manifest, answer, .. } if answer.status == 404 => 2,
-        End::Answered { .. } => u8::from(has_token),
+        End::Answered { .. } | End::Unfit { .. } => u8::from(has_token),
         End::Challenged { .. } | End::Unreachable { .. } | End::NotSent { .. } => 0,
     }
 }
@@ -268,7 +277,17 @@ fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {
         .find(|attempt| is_served(attempt))
         .and_then(|attempt| attempt.credential.as_ref())
         .map_or_else(|| "without a credential".to_owned(), |used| format!("with {used}"));
-    let message = format!("{} serves the manifest of {} {with}", subject.registry(), subject.image);
+    let (registry, image) = (subject.registry(), subject.image);
+    let mut attempts =
+        evidence.attempts.iter().chain(&evidence.anonymous).chain([&evidence.opening]);
+    let is_whole = attempts.any(|attempt| {
+        attempt.steps.iter().any(|step| step.name == StepName::Layer && step.passed)
+    });
+    let message = if is_whole {
+        format!("{registry} serves {image} {with}, as far as the first byte of a layer")
+    } else {
+        format!("{registry} serves the manifest of {image} {with}")
+    };
     Finding::new(Code::Pullable, Confidence::Certain, message, String::new())
 }
 

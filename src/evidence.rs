@@ -12,6 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Gap, Provenance};
 use crate::image::ImageRef;
+use crate::image::platform::Platform;
+
+use told::{Grant, Lifetime, PullLimit, Repository, Unfit};
+
+pub mod told;
 
 /// All that was seen of one image with one list of credentials from one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +26,9 @@ pub struct Evidence {
     pub image: ImageRef,
     /// Where the probe stood.
     pub vantage: Vantage,
+    /// The platform of the node for which the image is; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
     /// Credentials that are missing or do not apply.
     pub gaps: Vec<Gap>,
     /// The first request, which carries no credential: the challenge comes from its
@@ -37,6 +45,9 @@ pub struct Evidence {
     /// answered 404 for the manifest: many registries answer a missing repository and a
     /// missing tag alike. `None` where it was not asked.
     pub repository: Option<Repository>,
+    /// The limit of pulls that the registry states, and what is left of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<PullLimit>,
 }
 
 impl Evidence {
@@ -46,21 +57,6 @@ impl Evidence {
         let served = self.attempts.iter().chain(&self.anonymous).any(is_served);
         matches!(self.opening.end, End::Challenged { .. }) && !served
     }
-}
-
-/// The answer to `GET /v2/<name>/tags/list` (OCI distribution specification, 1.1).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Repository {
-    /// It has tags: it exists.
-    Exists,
-    /// 404: the registry knows no such repository.
-    Unknown,
-    /// Something else, which decides nothing.
-    NotTold {
-        /// The status; 0 where there was no answer.
-        status: u16,
-    },
 }
 
 /// Where a probe stands.
@@ -80,8 +76,26 @@ pub struct Attempt {
     pub credential: Option<Provenance>,
     /// The steps in the order in which they were taken.
     pub steps: Vec<Step>,
+    /// What the token says, where one was given and can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
+    /// What the registry answered to this credential for `GET /v2/`, asked where it refused
+    /// the manifest without giving a token before: a credential that is good there is not
+    /// what was refused. `None` where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<u16>,
+    /// Until when the credential is valid, where its password is a token that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Lifetime>,
     /// How it ended.
     pub end: End,
+}
+
+impl Attempt {
+    /// An attempt of which nothing more is known than its steps and its end.
+    pub fn new(credential: Option<Provenance>, steps: Vec<Step>, end: End) -> Self {
+        Self { credential, steps, grant: None, login: None, lifetime: None, end }
+    }
 }
 
 /// One step of a walk.
@@ -90,12 +104,27 @@ pub struct Attempt {
 pub struct Step {
     /// Which step.
     pub name: StepName,
+    /// The server, where it is not the registry itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// Whether the walk could go on after it.
     pub passed: bool,
     /// What was seen, in a few words: an address, a status, a certificate's issuer.
     pub detail: String,
     /// How long it took, in microseconds.
     pub micros: u64,
+}
+
+impl Step {
+    /// What was seen, and where that was not at the registry.
+    pub fn seen(&self) -> String {
+        let Self { host, detail, .. } = self;
+        match host {
+            Some(host) if detail.is_empty() => host.clone(),
+            Some(host) => format!("{host}: {detail}"),
+            None => detail.clone(),
+        }
+    }
 }
 
 /// The steps of a walk.
@@ -113,16 +142,25 @@ pub enum StepName {
     Token,
     /// The manifest was asked for.
     Manifest,
+    /// The manifest was read, and of an index the one for the node's platform.
+    Platform,
+    /// The image's configuration was read.
+    Config,
+    /// The first byte of a layer was read, and the other layers were asked for.
+    Layer,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum End {
-    /// The manifest is there and may be read.
+    /// The image is there and may be read, as far as the steps went.
     Served {
         /// The digest that the registry states (`Docker-Content-Digest`).
         digest: Option<String>,
+        /// The platform that the image's configuration states, where it was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        platform: Option<Platform>,
     },
     /// The registry wants a credential and says how. Only an opening ends so.
     Challenged {
@@ -151,6 +189,15 @@ pub enum End {
         host: String,
         /// Why.
         reason: NotSent,
+    },
+    /// What was served is not what a node can run.
+    Unfit {
+        /// Which server served it.
+        hop: Hop,
+        /// The step that read it.
+        step: StepName,
+        /// What is wrong with it.
+        problem: Unfit,
     },
 }
 
@@ -184,6 +231,8 @@ pub enum Role {
     TokenService,
     /// A host to which the registry redirects.
     RedirectTarget,
+    /// A host to which it redirects for configurations and layers.
+    DataHost,
 }
 
 /// An HTTP answer that is no success.

@@ -7,6 +7,7 @@
 
 mod explain;
 mod grammar;
+pub mod platform;
 
 use std::fmt;
 
@@ -316,6 +317,11 @@ pub fn hashed_check_name(registry: &Host) -> String {
     prefix.truncate(NAME_MAX - suffix.len() - 1);
     let prefix = prefix.trim_end_matches(['.', '-']);
     if prefix.is_empty() { format!("registry-{suffix}") } else { format!("{prefix}-{suffix}") }
+}
+
+/// Whether a text is a digest that the kubelet takes: `sha256:` and 64 hex digits, and the like.
+pub(crate) fn is_digest(text: &str) -> bool {
+    grammar::is_digest(text)
 }
 
 /// `IsDNS1123Subdomain` of k8s.io/apimachinery: a label has no limit of its own there.

@@ -5,18 +5,22 @@
 //! It never fails and never panics: whatever goes wrong is part of the [`Evidence`]. What it
 //! means is for `diagnose` to say; nothing is decided here beyond the next request.
 //!
-//! In: [`ImageRef`] and [`Access`]. Out: [`Evidence`]. It writes nothing, keeps nothing from
-//! one probe for the next, and sends credentials only where [`Settings`] and
+//! In: [`ImageRef`] and [`Access`]. Out: [`Evidence`]. It writes nothing, keeps manifests under
+//! their digest from one probe for the next, and sends credentials only where [`Settings`] and
 //! the rules of `protocol/realm.rs` let them go.
 
 mod address;
 mod budget;
+mod connection;
+mod content;
 mod dial;
 mod dns;
 mod exchange;
 mod failure;
 mod login;
+mod memory;
 mod protocol;
+mod pull;
 mod tls;
 mod token;
 mod trace;
@@ -30,14 +34,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::access::Access;
 use crate::evidence::login::Login;
-use crate::evidence::{Attempt, Evidence, Step};
+use crate::evidence::{Evidence, Step};
+use crate::image::platform::Platform;
 use crate::image::{Host, ImageRef};
 
 use address::AddressPolicy;
 use budget::Turns;
 use dns::Names;
+use memory::Memory;
 use protocol::realm::HostPolicy;
 use tls::Trust;
 
@@ -71,7 +79,43 @@ struct Shared {
     trust: Trust,
     hosts: HostPolicy,
     addresses: AddressPolicy,
-    turns: Arc<Turns>,
+    common: Arc<Common>,
+}
+
+/// What a prober and the laxer ones made of it have in common.
+#[derive(Debug, Default)]
+struct Common {
+    turns: Turns,
+    memory: Memory,
+}
+
+/// How one image is tried.
+#[derive(Clone, Copy)]
+pub struct Options<'options> {
+    /// How long the probe may take as a whole once it is its turn.
+    pub timeout: Duration,
+    /// The platform of the node for which the image is, where it is known.
+    pub platform: Option<&'options Platform>,
+    /// The time of day: whether a credential is over is judged by it.
+    pub now: Timestamp,
+    /// Who is told of each step when it was taken.
+    pub observer: &'options (dyn Fn(&Step) + Sync),
+}
+
+impl std::fmt::Debug for Options<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { timeout, platform, now, observer: _ } = self;
+        let mut shown = formatter.debug_struct("Options");
+        shown.field("timeout", timeout).field("platform", platform).field("now", now);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl Options<'_> {
+    /// A probe that may take so long, for a node of which nothing is known.
+    pub fn within(timeout: Duration, now: Timestamp) -> Self {
+        Self { timeout, platform: None, now, observer: &|_| {} }
+    }
 }
 
 impl std::fmt::Debug for Prober {
@@ -97,14 +141,14 @@ impl Prober {
         let mut settings = self.shared.settings.clone();
         settings.ca_bundle_pem.extend(authorities);
         settings.insecure_hosts.extend(insecure_hosts);
-        let Shared { names, turns, .. } = self.shared.as_ref();
-        Self::with_names(settings, Arc::clone(names), Arc::clone(turns))
+        let Shared { names, common, .. } = self.shared.as_ref();
+        Self::with_names(settings, Arc::clone(names), Arc::clone(common))
     }
 
     fn with_names(
         settings: Settings,
         names: Arc<Names>,
-        turns: Arc<Turns>,
+        common: Arc<Common>,
     ) -> Result<Self, PrepareError> {
         let trust = Trust::new(&settings.ca_bundle_pem)?;
         let addresses = addresses(&settings);
@@ -115,42 +159,20 @@ impl Prober {
         };
         // Each probe builds a client of its own; a setting that none can be built with shows
         // here, while there is still somebody to tell.
-        dial::client(&trust, &names, &trace::Trace::default())?;
-        Ok(Self { shared: Arc::new(Shared { settings, names, trust, hosts, addresses, turns }) })
+        dial::client(&trust, &names, Duration::ZERO)?;
+        Ok(Self { shared: Arc::new(Shared { settings, names, trust, hosts, addresses, common }) })
     }
 
-    /// Tries `image` with each credential of `access`, in `timeout` as a whole once it is this
-    /// probe's turn.
-    pub async fn probe(&self, image: &ImageRef, access: &Access, timeout: Duration) -> Evidence {
-        let _turn = self.shared.turns.wait(image.registry()).await;
-        walk::walk(&self.shared, image, access, timeout).await
+    /// Tries `image` with each credential of `access`, once it is this probe's turn.
+    pub async fn probe(&self, image: &ImageRef, access: &Access, options: Options<'_>) -> Evidence {
+        let _turn = self.shared.common.turns.wait(image.registry()).await;
+        walk::walk(&self.shared, image, access, options).await
     }
 
     /// Tries to log in at `registry` with each credential of `access`, for no image.
-    pub async fn log_in(
-        &self,
-        registry: &Host,
-        access: &Access,
-        timeout: Duration,
-        observer: &(dyn Fn(&Step) + Sync),
-    ) -> Login {
-        let _turn = self.shared.turns.wait(registry).await;
-        login::walk(&self.shared, registry, access, timeout, observer).await
-    }
-
-    /// The same, while each step is told to `observer`.
-    pub async fn probe_observed(
-        &self,
-        image: &ImageRef,
-        access: &Access,
-        timeout: Duration,
-        observer: &(dyn Fn(&Step) + Sync),
-    ) -> Evidence {
-        let evidence = self.probe(image, access, timeout).await;
-        let Evidence { opening, attempts, anonymous, .. } = &evidence;
-        let walked = std::iter::once(opening).chain(attempts).chain(anonymous);
-        walked.flat_map(|attempt: &Attempt| &attempt.steps).for_each(observer);
-        evidence
+    pub async fn log_in(&self, registry: &Host, access: &Access, options: Options<'_>) -> Login {
+        let _turn = self.shared.common.turns.wait(registry).await;
+        login::walk(&self.shared, registry, access, options).await
     }
 }
 

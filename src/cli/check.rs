@@ -20,7 +20,7 @@ use crate::diagnose::{Subject, Verdict};
 use crate::evidence::login::Login;
 use crate::evidence::{Evidence, Step, Vantage};
 use crate::image::Host;
-use crate::probe::{self, Prober};
+use crate::probe::{self, Options, Prober};
 use crate::record::{self, Record, Seen, Unprobed};
 
 use super::Output;
@@ -140,16 +140,22 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
     let complaint = surroundings.complaint.as_ref();
     let subject = Subject { namespace: &surroundings.namespace, image, complaint };
     let observer: &(dyn Fn(&Step) + Sync) = if shows_progress(arguments) { &show } else { &|_| {} };
+    let options = Options { observer, ..Options::within(arguments.timeout, time_of_day()) };
     record.seen = if record::explained(subject, &access.gaps).is_some() {
         Seen::Unprobed(Unprobed { image: image.clone(), gaps: access.gaps })
     } else if let Asked::Registry(registry) = asked {
-        let login = prober.log_in(registry, &access, arguments.timeout, observer).await;
+        let login = prober.log_in(registry, &access, options).await;
         Seen::Login(Box::new(Login { vantage: Vantage::Here, ..login }))
     } else {
-        let evidence = prober.probe_observed(image, &access, arguments.timeout, observer).await;
+        let evidence = prober.probe(image, &access, options).await;
         Seen::Evidence(Box::new(Evidence { vantage: Vantage::Here, ..evidence }))
     };
     Ok((record, surroundings))
+}
+
+#[expect(clippy::disallowed_methods, reason = "whoever types a command means now")]
+fn time_of_day() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 fn prober(

@@ -91,7 +91,8 @@ fn retry_after(outcome: &Outcome) -> Option<Duration> {
         End::Served { .. }
         | End::Challenged { .. }
         | End::Unreachable { .. }
-        | End::NotSent { .. } => None,
+        | End::NotSent { .. }
+        | End::Unfit { .. } => None,
     });
     waits.max().map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }

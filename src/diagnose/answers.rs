@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use crate::api::Confidence;
-use crate::evidence::{Answer, Attempt, End, Evidence, Hop, NotSent, Repository, Role, StepName};
+use crate::evidence::told::Repository;
+use crate::evidence::{Answer, Attempt, End, Evidence, Hop, NotSent, Role, StepName};
 
 use super::catalogue::Code;
-use super::{Finding, Subject, credentials, network};
+use super::{Finding, Subject, content, credentials, network};
 
 /// What the end of an attempt means; `None` where it ended well.
 pub(super) fn finding(
@@ -25,6 +26,9 @@ pub(super) fn finding(
             network::unreachable(subject, hop, failure).at_hop(foreign(hop))
         }
         End::NotSent { host, reason } => not_sent(subject, host, reason),
+        End::Unfit { hop, step, problem } => {
+            content::unfit(subject, hop, *step, problem).at_hop(foreign(hop))
+        }
     };
     Some(finding.of_credential(credential.map(ToString::to_string)))
 }
@@ -33,7 +37,7 @@ pub(super) fn finding(
 fn foreign(hop: &Hop) -> Option<String> {
     match hop.role {
         Role::Registry => None,
-        Role::TokenService | Role::RedirectTarget => Some(hop.host.clone()),
+        Role::TokenService | Role::RedirectTarget | Role::DataHost => Some(hop.host.clone()),
     }
 }
 
@@ -66,6 +70,24 @@ impl Answered<'_> {
         })
     }
 
+    /// Whether the credential is a token that was over when it was tried.
+    fn is_expired(&self) -> bool {
+        self.attempt.lifetime.as_ref().is_some_and(|lifetime| lifetime.is_over)
+    }
+
+    /// Whether the token that was given says that it does not grant to pull.
+    fn lacks_pull(&self) -> bool {
+        let grant = self.attempt.grant.as_ref();
+        self.attempt.credential.is_some()
+            && grant.is_some_and(|grant| !grant.actions.iter().any(|action| action == "pull"))
+    }
+
+    /// Whether it says that it does.
+    fn grants_pull(&self) -> bool {
+        let grant = self.attempt.grant.as_ref();
+        grant.is_some_and(|grant| grant.actions.iter().any(|action| action == "pull"))
+    }
+
     fn has_error(&self, code: &str) -> bool {
         self.answer.errors.iter().any(|error| error.code == code)
     }
@@ -76,6 +98,11 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
     let Answered { hop, answer, .. } = answered;
     let said = in_words(answer);
     match answer.status {
+        _ if content::is_missing_part(answered.step, answer) => {
+            content::missing(subject, answered.step, hop, &said)
+        }
+        401 | 403 if answered.is_expired() => expired(subject, answered, &said),
+        401 | 403 if answered.lacks_pull() => not_authorized(subject, answered, &said),
         401 if answered.has_token() => hidden(subject, answered, &said),
         401 => rejected(subject, answered, &said),
         403 if answered.names_the_client() => Finding::new(
@@ -133,13 +160,44 @@ fn let_in(subject: Subject<'_>, answer: &Answer) -> String {
 /// A token service that refuses a login has looked at it. A Basic registry may answer 401 for
 /// other reasons too, such as a tag that is not there.
 fn rejected(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
-    let credential = answered.attempt.credential.as_ref();
-    let finding = credentials::rejected(subject, credential, said);
-    if answered.step == StepName::Token {
-        finding
-    } else {
-        Finding { confidence: Confidence::Likely, ..finding }
+    let finding = credentials::rejected(subject, answered.attempt.credential.as_ref(), said);
+    match (answered.step, answered.attempt.login) {
+        // The same credential is good at the registry's front door.
+        (_, Some(200)) => hidden(subject, answered, said),
+        (StepName::Token, _) | (_, Some(401)) => finding,
+        (_, Some(_) | None) => Finding { confidence: Confidence::Likely, ..finding },
     }
+}
+
+/// A token that is over says so itself.
+fn expired(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
+    let registry = subject.registry();
+    let until = answered.attempt.lifetime.as_ref().map_or("", |lifetime| &lifetime.until);
+    let who = answered.secret().map_or_else(
+        || "the token".to_owned(),
+        |secret| format!("the token in pull secret {secret}"),
+    );
+    let message = format!("{who} expired at {until}, and {registry} refuses it ({said})");
+    let remedy = subject.remedy(Code::CredentialExpired, answered.secret());
+    Finding::new(Code::CredentialExpired, Confidence::Certain, message, remedy)
+}
+
+/// The token service knows who asks, and its token does not grant to pull. Most services answer
+/// so for a repository that is not there, too.
+fn not_authorized(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
+    let (image, registry) = (subject.image, subject.registry());
+    let path = image.path();
+    let who = answered.secret().map_or_else(
+        || "the credential".to_owned(),
+        |secret| format!("the account in pull secret {secret}"),
+    );
+    let others = answered.attempt.grant.as_ref().is_some_and(|grant| grant.has_others);
+    let code = if others { Code::RepositoryNotAuthorized } else { Code::PullNotAuthorized };
+    let message = format!(
+        "{registry} knows {who} and gives it no right to pull {path} ({said}); some registries answer so, too, where the repository does not exist"
+    );
+    let remedy = subject.remedy(code, answered.secret());
+    Finding::new(code, Confidence::Likely, message, remedy)
 }
 
 fn not_found(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
@@ -175,7 +233,9 @@ fn not_found(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Findi
         }
         Some(Repository::NotTold { .. }) | None if answered.has_error("NAME_UNKNOWN") => {
             let (message, remedy) = repository_missing;
-            Finding::new(Code::RepositoryNotFound, Confidence::Likely, message, remedy)
+            let confidence =
+                if answered.grants_pull() { Confidence::Certain } else { Confidence::Likely };
+            Finding::new(Code::RepositoryNotFound, confidence, message, remedy)
         }
         Some(Repository::NotTold { .. }) | None if answered.has_error("MANIFEST_UNKNOWN") => {
             Finding::new(Code::TagNotFound, Confidence::Likely, tag_missing.0, tag_missing.1)

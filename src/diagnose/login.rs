@@ -6,8 +6,8 @@ use crate::evidence::{Attempt, End, Hop};
 
 use super::catalogue::Code;
 use super::{
-    Diagnosis, Finding, Progress, Subject, Verdict, answers, credentials, is_served, network, rank,
-    verdict_of_failure, wants_credential,
+    Diagnosis, Finding, Progress, Subject, Verdict, answers, content, credentials, is_served,
+    network, rank, verdict_of_failure, wants_credential,
 };
 
 /// Says whether the registry takes the login. It is [`Verdict::Pullable`] where one credential
@@ -51,6 +51,7 @@ fn finding(subject: Subject<'_>, attempt: &Attempt) -> Option<Finding> {
         End::Served { .. } | End::Challenged { .. } => return None,
         End::Unreachable { hop, failure } => network::unreachable(subject, hop, failure),
         End::NotSent { host, reason } => answers::not_sent(subject, host, reason),
+        End::Unfit { hop, step, problem } => content::unfit(subject, hop, *step, problem),
         End::Answered { hop, answer, .. } => {
             let Hop { host, .. } = hop;
             let said = answers::in_words(answer);

@@ -56,6 +56,10 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
         Role::TokenService => {
             format!("the token service of {} cannot be reached: {message}", subject.registry())
         }
+        Role::DataHost => format!(
+            "{} serves the manifest and keeps layers elsewhere, which cannot be reached: {message}",
+            subject.registry()
+        ),
     };
     Finding::new(code, subject.confidence(code, host), subject_of, remedy)
 }
@@ -66,6 +70,7 @@ fn of_hop(code: Code, role: Role) -> Code {
     match role {
         Role::Registry | Role::RedirectTarget => code,
         Role::TokenService => Code::TokenServiceUnreachable,
+        Role::DataHost => Code::DataEndpointUnreachable,
     }
 }
 
@@ -118,6 +123,8 @@ fn waiting_for(step: StepName) -> &'static str {
         StepName::Tls => "in the TLS handshake",
         StepName::Challenge => "after the first request",
         StepName::Token => "after asking for a token",
-        StepName::Manifest => "after asking for the manifest",
+        StepName::Manifest | StepName::Platform => "after asking for the manifest",
+        StepName::Config => "after asking for the image's configuration",
+        StepName::Layer => "after asking for a layer",
     }
 }

@@ -1,6 +1,7 @@
 //! Progress: how far a pull gets, for the conditions of a check.
 
-use crate::evidence::{Attempt, End, Evidence, Repository, StepName};
+use crate::evidence::told::{Repository, Unfit};
+use crate::evidence::{Attempt, End, Evidence, Role, StepName};
 
 /// How far a pull gets: each step that was reached either passed or failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,11 @@ pub struct Progress {
 pub(super) fn progress(evidence: &Evidence, deciding: Option<&Attempt>) -> Progress {
     let opening = &evidence.opening;
     let reachable = match &opening.end {
-        End::Served { .. } | End::Challenged { .. } | End::Answered { .. } => Some(true),
+        End::Unfit { problem: Unfit::WebPage, .. } => Some(false),
+        End::Served { .. } | End::Challenged { .. } | End::Answered { .. } | End::Unfit { .. } => {
+            Some(true)
+        }
+        End::Unreachable { hop, .. } if hop.role == Role::DataHost => Some(true),
         End::Unreachable { .. } => Some(false),
         End::NotSent { .. } => None,
     };
@@ -35,10 +40,18 @@ pub(super) fn progress(evidence: &Evidence, deciding: Option<&Attempt>) -> Progr
     });
     let mut progress = Progress { reachable, ..Progress::default() };
     match last {
-        End::Served { .. } => {
-            progress.authenticated = Some(true);
-            progress.authorized = Some(true);
-            progress.found = Some(true);
+        End::Served { .. } => progress = served(reachable, Some(true)),
+        End::Unfit { problem: Unfit::WebPage, .. } => {}
+        End::Unfit { .. } => progress = served(reachable, Some(false)),
+        End::Unreachable { hop, .. } if hop.role == Role::DataHost => {
+            progress = served(reachable, None);
+        }
+        End::Answered {
+            step: StepName::Platform | StepName::Config | StepName::Layer,
+            answer,
+            ..
+        } => {
+            progress = served(reachable, (answer.status == 404).then_some(false));
         }
         End::Answered { step: StepName::Token, answer, .. } => match answer.status {
             401 | 403 => progress.authenticated = Some(false),
@@ -67,4 +80,9 @@ pub(super) fn progress(evidence: &Evidence, deciding: Option<&Attempt>) -> Progr
         End::Challenged { .. } | End::Unreachable { .. } | End::NotSent { .. } => {}
     }
     progress
+}
+
+/// The registry lets the manifest be read.
+fn served(reachable: Option<bool>, found: Option<bool>) -> Progress {
+    Progress { reachable, authenticated: Some(true), authorized: Some(true), found }
 }

@@ -1,7 +1,8 @@
 use crate::access::{Mismatch, NodeSource, Provenance, ProviderFailure};
+use crate::evidence::told::Repository;
 use crate::evidence::{
-    Answer, Certificate, CertificateProblem, Failure, Hop, NotSent, RegistryError, Repository,
-    Role, Scheme, Step, Vantage,
+    Answer, Certificate, CertificateProblem, Failure, Hop, NotSent, RegistryError, Role, Scheme,
+    Step, Vantage,
 };
 
 use super::*;
@@ -21,12 +22,13 @@ fn hop(role: Role) -> Hop {
         Role::Registry => "r.test",
         Role::TokenService => "auth.r.test",
         Role::RedirectTarget => "cdn.r.test",
+        Role::DataHost => "data.r.test",
     };
     Hop { role, host: host.to_owned(), address: Some([10, 0, 0, 20].into()) }
 }
 
 fn step(name: StepName, passed: bool) -> Step {
-    Step { name, passed, detail: String::new(), micros: 1_000 }
+    Step { name, host: None, passed, detail: String::new(), micros: 1_000 }
 }
 
 fn attempt(credential: Option<&str>, end: End) -> Attempt {
@@ -34,11 +36,11 @@ fn attempt(credential: Option<&str>, end: End) -> Attempt {
         secret: secret.to_owned(),
         key: "r.test".to_owned(),
     });
-    Attempt { credential, steps: Vec::new(), end }
+    Attempt::new(credential, Vec::new(), end)
 }
 
 fn served() -> End {
-    End::Served { digest: None }
+    End::Served { digest: None, platform: None }
 }
 
 fn answered(status: u16, codes: &[&str]) -> End {
@@ -58,11 +60,13 @@ fn evidence() -> Evidence {
     Evidence {
         image: ImageRef::parse(IMAGE).unwrap(),
         vantage: Vantage::Pod,
+        platform: None,
         gaps: Vec::new(),
         opening: attempt(None, End::Challenged { scheme: Scheme::Bearer }),
         attempts: vec![attempt(Some("good"), served())],
         anonymous: None,
         repository: None,
+        limit: None,
     }
 }
 

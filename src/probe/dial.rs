@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tower::{Layer, Service};
@@ -22,19 +22,22 @@ const USER_AGENT: &str = concat!("registrycheck/", env!("CARGO_PKG_VERSION"));
 
 /// The client of one probe.
 ///
+/// Its connections have `patience` together for the addresses of a name, so that one that does
+/// not answer leaves time for the next (hyper-util shares it out, as Go's dialer does).
 /// It is not told of a proxy, follows no redirect by itself (each target is judged first) and
 /// speaks HTTP/1.1, as containerd does: its transport has a dialer of its own and does not set
 /// `ForceAttemptHTTP2` (core/remotes/docker/config/hosts.go), so Go leaves HTTP/2 out.
 pub(super) fn client(
     trust: &Trust,
     names: &Arc<Names>,
-    trace: &Trace,
+    patience: Duration,
 ) -> Result<reqwest::Client, PrepareError> {
-    let tls = trust.client(trace).map_err(PrepareError::SetUpTls)?;
+    let tls = trust.client().map_err(PrepareError::SetUpTls)?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
-        .dns_resolver(Lookups { names: Arc::clone(names), trace: trace.clone() })
-        .connector_layer(trace.clone())
+        .dns_resolver(Lookups { names: Arc::clone(names) })
+        .connector_layer(Watched)
+        .connect_timeout(patience)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
@@ -47,13 +50,12 @@ pub(super) fn client(
 
 struct Lookups {
     names: Arc<Names>,
-    trace: Trace,
 }
 
 impl Resolve for Lookups {
     fn resolve(&self, name: Name) -> Resolving {
         let names = Arc::clone(&self.names);
-        let trace = self.trace.clone();
+        let trace = Trace::current();
         Box::pin(async move {
             let looked_up = names.look_up(name.as_str()).await;
             let mut marks = trace.marks();
@@ -68,11 +70,15 @@ impl Resolve for Lookups {
     }
 }
 
-impl<S> Layer<S> for Trace {
+/// Puts a [`Dialler`] around the connector.
+#[derive(Clone)]
+struct Watched;
+
+impl<S> Layer<S> for Watched {
     type Service = Dialler<S>;
 
     fn layer(&self, inner: S) -> Dialler<S> {
-        Dialler { inner, trace: self.clone() }
+        Dialler { inner }
     }
 }
 
@@ -80,7 +86,6 @@ impl<S> Layer<S> for Trace {
 #[derive(Clone)]
 pub(super) struct Dialler<S> {
     inner: S,
-    trace: Trace,
 }
 
 impl<S, R> Service<R> for Dialler<S>
@@ -97,9 +102,11 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let trace = self.trace.clone();
+        let trace = Trace::current();
         *trace.marks() = Marks { dialled: Some(Instant::now()), ..Marks::default() };
-        let connecting = self.inner.call(request);
+        // The client goes on with a connection in a task of its own where the question has got
+        // another one meanwhile.
+        let connecting = trace.watch(self.inner.call(request));
         Box::pin(async move {
             let connection = connecting.await?;
             trace.marks().connected = Some(Instant::now());

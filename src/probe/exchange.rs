@@ -4,31 +4,36 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE,
+};
 use tokio::net::TcpStream;
-use url::{Host, Url};
+use url::Url;
 
 use crate::evidence::{End, Failure, Hop, NotSent, Role, Step, StepName};
 
 use super::address::AddressPolicy;
+use super::connection::{self, host_of, literal, waiting_in};
 use super::failure::{self, Cause};
 use super::protocol::realm::HostPolicy;
 use super::protocol::{self, clean};
-use super::trace::{Marks, Trace};
+use super::trace::Trace;
 use super::words::failure_in_words;
 
 /// How many redirects are followed (core/remotes/docker/resolver.go, `CheckRedirect`).
 const REDIRECTS_MAX: usize = 10;
-/// How much of a body is read: enough for errors, and for the longest tokens.
-const BODY_MAX: usize = 64 << 10;
-const TOKEN_BODY_MAX: usize = 256 << 10;
+/// How much of an answer is read that is no part of an image, in bytes: enough for errors.
+pub(super) const ANSWER_MAX: usize = 64 << 10;
 /// How long a server that does not speak TLS has to say what it speaks.
 const PLAIN_PATIENCE: Duration = Duration::from_secs(2);
+/// How long each address of a name has to take a connection, once one has failed.
+const ADDRESS_PATIENCE: Duration = Duration::from_secs(2);
+/// How many addresses of a name are tried one by one.
+const ADDRESSES_MAX: usize = 4;
 
 /// The way of one probe to its servers.
 pub(super) struct Line<'settings> {
     pub(super) client: reqwest::Client,
-    pub(super) trace: Trace,
     pub(super) hosts: &'settings HostPolicy,
     pub(super) addresses: &'settings AddressPolicy,
     /// The registry: scheme, host and port.
@@ -45,7 +50,21 @@ pub(super) struct Question<'question> {
     pub(super) url: &'question Url,
     /// Goes to this very host and to none to which it redirects.
     pub(super) authorization: Option<&'question HeaderValue>,
-    pub(super) form: Option<String>,
+    pub(super) body: Body,
+    /// How much of a success is read, in bytes; what is longer is cut.
+    pub(super) limit: usize,
+}
+
+/// What a question carries beside its headers.
+pub(super) enum Body {
+    /// Nothing; a manifest is what it wants.
+    Manifest,
+    /// Nothing; all of a blob, or its first byte alone, is what it wants.
+    Blob { first_byte: bool },
+    /// Nothing; an answer of JSON is what it wants.
+    Nothing,
+    /// A form.
+    Form(String),
 }
 
 /// What came of it.
@@ -69,6 +88,10 @@ impl Reply {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
+
+    pub(super) fn media_type(&self) -> String {
+        protocol::header(&self.headers, CONTENT_TYPE.as_str()).unwrap_or_default()
+    }
 }
 
 impl Line<'_> {
@@ -89,25 +112,11 @@ impl Line<'_> {
                 _ => None,
             };
             let Some(location) = location else { return Ok(reply) };
-            url = self
-                .redirected(question, &url, &location)
+            url = redirected(question, &url, &location)
                 .map_err(|reason| End::NotSent { host: host_of(&url), reason })?;
         }
         let reason = NotSent::BadRedirect { location: protocol::shown(&url) };
         Err(End::NotSent { host: host_of(&url), reason })
-    }
-
-    /// The target of a redirect, if it may be followed: never with a form, which holds a
-    /// credential, and over TLS only.
-    fn redirected(&self, question: &Question<'_>, from: &Url, to: &str) -> Result<Url, NotSent> {
-        let target = from.join(to).ok();
-        let shown = target.as_ref().map_or_else(|| clean(to), protocol::shown);
-        target
-            .filter(|url| {
-                url.scheme() == "https" || (url.scheme() == "http" && self.hosts.is_plain(url))
-            })
-            .filter(|url| url.has_host() && question.role != Role::TokenService)
-            .ok_or(NotSent::BadRedirect { location: shown })
     }
 
     async fn ask_once(
@@ -116,42 +125,35 @@ impl Line<'_> {
         url: &Url,
         steps: &mut Vec<Step>,
     ) -> Result<Reply, End> {
-        let is_first = url == question.url;
         let same_host = url.origin() == question.url.origin();
-        let role = if same_host { question.role } else { Role::RedirectTarget };
+        let role = if same_host { question.role } else { role_of_target(question.step) };
         let mut hop = Hop { role, host: host_of(url), address: literal(url) };
         if let Some((address, class)) =
             hop.address.and_then(|address| Some((address, self.addresses.class_of(address)?)))
         {
             return Err(forbidden(hop.host, address, class));
         }
-        let mut request = self.client.request(question.method.clone(), url.clone());
-        if question.role != Role::TokenService {
-            request = request.header(ACCEPT, protocol::ACCEPT);
-        }
-        if let Some(authorization) = question.authorization.filter(|_| same_host) {
-            request = request.header(AUTHORIZATION, authorization.clone());
-        }
-        if let Some(form) = &question.form {
-            request = request
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8")
-                .body(form.clone());
-        }
+        let request = self.request(question, url, same_host);
         let began = Instant::now();
-        self.trace.clear();
+        let trace = Trace::default();
         let left = self.timeout.saturating_sub(self.started.elapsed());
-        let limit = if role == Role::TokenService { TOKEN_BODY_MAX } else { BODY_MAX };
-        let outcome = tokio::time::timeout(left, receive(request, limit)).await;
-        let marks = self.trace.read();
+        let receiving = trace.watch(receive(request, question.limit));
+        let outcome = tokio::time::timeout(left, receiving).await;
+        let marks = trace.read();
         let waited = waiting_in(&marks, url).unwrap_or(question.step);
         if let Ok(Ok(received)) = &outcome {
             hop.address = received.address.map(|address| address.ip()).or(hop.address);
         }
         hop.address = hop.address.or_else(|| marks.found.as_ref()?.addresses.first().copied());
-        let place = if is_first { None } else { Some(hop.host.as_str()) };
+        let is_registry = role == Role::Registry;
+        let place = if is_registry { None } else { Some(hop.host.clone()) };
+        let place = place.as_deref();
         let cause = match outcome {
             Ok(Ok(received)) => {
-                steps.extend(connection_steps(&marks, url, place, hop.address, ""));
+                // What was dialled beside the connection that was used has no end yet.
+                if marks.connected.is_some() {
+                    steps.extend(connection::steps(&marks, url, place, hop.address, ""));
+                }
                 let Received { status, headers, body, .. } = received;
                 return Ok(Reply { hop, status, headers, body });
             }
@@ -166,13 +168,39 @@ impl Line<'_> {
             Cause::NotTls { detail } => self.not_tls(url, hop.address, detail).await,
             Cause::Forbidden { address, class } => {
                 let words = format!("{address} is {class}");
-                steps.extend(connection_steps(&marks, url, place, Some(address), &words));
+                steps.extend(connection::steps(&marks, url, place, Some(address), &words));
                 return Err(forbidden(hop.host, address, class));
             }
         };
-        let words = failure_in_words(&failure);
-        steps.extend(connection_steps(&marks, url, place, hop.address, &words));
+        let mut words = failure_in_words(&failure);
+        if let (StepName::Connect, Some(found)) = (waited, &marks.found)
+            && found.addresses.len() > 1
+        {
+            words = each_address(&found.addresses, url.port_or_known_default()).await;
+        }
+        steps.extend(connection::steps(&marks, url, place, hop.address, &words));
         Err(End::Unreachable { hop, failure })
+    }
+
+    fn request(
+        &self,
+        question: &Question<'_>,
+        url: &Url,
+        same_host: bool,
+    ) -> reqwest::RequestBuilder {
+        let request = self.client.request(question.method.clone(), url.clone());
+        let request = match question.authorization.filter(|_| same_host) {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
+        };
+        match &question.body {
+            Body::Manifest => request.header(ACCEPT, protocol::ACCEPT),
+            Body::Blob { first_byte: true } => request.header(RANGE, "bytes=0-0"),
+            Body::Blob { first_byte: false } | Body::Nothing => request,
+            Body::Form(form) => request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8")
+                .body(form.clone()),
+        }
     }
 
     /// Our own patience ended. A resolver that is silent is one that is ill.
@@ -186,7 +214,10 @@ impl Line<'_> {
             | StepName::Tls
             | StepName::Challenge
             | StepName::Token
-            | StepName::Manifest => Failure::TimedOut { during, millis },
+            | StepName::Manifest
+            | StepName::Platform
+            | StepName::Config
+            | StepName::Layer => Failure::TimedOut { during, millis },
         }
     }
 
@@ -216,6 +247,49 @@ impl Line<'_> {
     }
 }
 
+/// The target of a redirect, if it may be followed: never with a form, which holds a
+/// credential. A credential of the header goes to no other host, so that the target may be
+/// plain HTTP, as it may for containerd.
+fn redirected(question: &Question<'_>, from: &Url, to: &str) -> Result<Url, NotSent> {
+    let target = from.join(to).ok();
+    let shown = target.as_ref().map_or_else(|| clean(to), protocol::shown);
+    target
+        .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+        .filter(|_| question.role != Role::TokenService)
+        .ok_or(NotSent::BadRedirect { location: shown })
+}
+
+/// What a host is to which a registry redirects.
+fn role_of_target(step: StepName) -> Role {
+    match step {
+        StepName::Config | StepName::Layer => Role::DataHost,
+        StepName::Dns
+        | StepName::Connect
+        | StepName::Tls
+        | StepName::Challenge
+        | StepName::Token
+        | StepName::Manifest
+        | StepName::Platform => Role::RedirectTarget,
+    }
+}
+
+/// What each of the addresses of a name does with a connection.
+async fn each_address(addresses: &[IpAddr], port: Option<u16>) -> String {
+    let tried = addresses.iter().take(ADDRESSES_MAX).map(async |address| {
+        let address = SocketAddr::new(*address, port.unwrap_or_default());
+        let said = match tokio::time::timeout(ADDRESS_PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => "connected".to_owned(),
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                "refused".to_owned()
+            }
+            Ok(Err(error)) => clean(&error.to_string()),
+            Err(_) => "no answer".to_owned(),
+        };
+        format!("{} {said}", address.ip())
+    });
+    futures::future::join_all(tried).await.join(", ")
+}
+
 fn forbidden(host: String, address: IpAddr, class: &str) -> End {
     let class = class.to_owned();
     End::NotSent { host, reason: NotSent::ForbiddenAddress { address, class } }
@@ -228,6 +302,8 @@ struct Received {
     body: Vec<u8>,
 }
 
+/// Reads an answer, and of its body at most so much; what is more is left, and the connection
+/// with it.
 async fn receive(
     request: reqwest::RequestBuilder,
     limit: usize,
@@ -239,6 +315,8 @@ async fn receive(
         headers: std::mem::take(response.headers_mut()),
         body: Vec::new(),
     };
+    let is_success = (200..300).contains(&received.status);
+    let limit = if is_success { limit } else { ANSWER_MAX };
     while let Some(chunk) = response.chunk().await? {
         let room = limit - received.body.len();
         received.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -263,80 +341,4 @@ async fn first_words(address: SocketAddr, request: &[u8]) -> std::io::Result<Str
             Err(error) => return Err(error),
         }
     }
-}
-
-/// The host of a URL, with its port where that is not the scheme's own.
-pub(super) fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// The address that a URL names itself.
-fn literal(url: &Url) -> Option<IpAddr> {
-    match url.host()? {
-        Host::Ipv4(address) => Some(address.into()),
-        Host::Ipv6(address) => Some(address.into()),
-        Host::Domain(_) => None,
-    }
-}
-
-/// The part of a connection that has begun and not ended; `None` where there is a connection.
-fn waiting_in(marks: &Marks, url: &Url) -> Option<StepName> {
-    marks.dialled?;
-    if marks.connected.is_some() {
-        None
-    } else if marks.greeted.is_some() {
-        Some(StepName::Tls)
-    } else if marks.found.is_some() || literal(url).is_some() {
-        Some(StepName::Connect)
-    } else {
-        Some(StepName::Dns)
-    }
-}
-
-/// The steps of a connection as far as it came; `failure` is what the last one says if it
-/// failed. `place` is the host where it is not the one that was asked first.
-fn connection_steps(
-    marks: &Marks,
-    url: &Url,
-    place: Option<&str>,
-    address: Option<IpAddr>,
-    failure: &str,
-) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let Some(dialled) = marks.dialled else { return steps };
-    let mut push = |name, passed: bool, seen: String, from: Instant, to: Option<Instant>| {
-        let detail = if passed { seen } else { failure.to_owned() };
-        let detail = place.map_or_else(|| detail.clone(), |place| format!("{place}: {detail}"));
-        let took = to.unwrap_or_else(Instant::now).duration_since(from);
-        steps.push(Step { name, passed, detail, micros: micros(took) });
-    };
-    let mut from = dialled;
-    if literal(url).is_none() {
-        let seen = marks.found.as_ref().map(|found| {
-            let addresses: Vec<_> = found.addresses.iter().map(ToString::to_string).collect();
-            [&[addresses.join(", ")], found.aliases.as_slice()].concat().join(" via ")
-        });
-        push(StepName::Dns, seen.is_some(), seen.unwrap_or_default(), from, marks.looked_up);
-        match (&marks.found, marks.looked_up) {
-            (Some(_), Some(looked_up)) => from = looked_up,
-            _ => return steps,
-        }
-    }
-    let tcp = marks.greeted.or(marks.connected);
-    let peer = address.map_or_else(String::new, |address| {
-        SocketAddr::new(address, url.port_or_known_default().unwrap_or_default()).to_string()
-    });
-    push(StepName::Connect, tcp.is_some(), peer, from, tcp);
-    if let Some(greeted) = marks.greeted {
-        let seen = marks.certificate.as_ref().map_or_else(String::new, |certificate| {
-            format!("issuer {}, until {}", certificate.issuer, certificate.not_after)
-        });
-        push(StepName::Tls, marks.connected.is_some(), seen, greeted, marks.connected);
-    }
-    steps
-}
-
-pub(super) fn micros(took: Duration) -> u64 {
-    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }

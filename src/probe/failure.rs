@@ -40,6 +40,13 @@ pub(super) fn cause(error: &(dyn Error + 'static), step: StepName, marks: &Marks
     {
         return Cause::Failure(failure);
     }
+    if error.downcast_ref().is_some_and(reqwest::Error::is_timeout) {
+        // Our patience with a connection ended; a resolver that is silent is one that is ill.
+        return Cause::Failure(match step {
+            StepName::Dns => Failure::LookupFailed { detail: "timed out".to_owned() },
+            _ => Failure::TimedOut { during: step, millis: 0 },
+        });
+    }
     Cause::Failure(match find::<hyper::Error>(error) {
         Some(error) if error.is_parse() => Failure::NotHttp { detail: clean(&error.to_string()) },
         Some(error)
@@ -58,7 +65,12 @@ fn unknown(error: &(dyn Error + 'static), step: StepName) -> Failure {
         StepName::Dns => Failure::LookupFailed { detail },
         StepName::Connect => Failure::NoRoute { detail },
         StepName::Tls => Failure::Handshake { detail },
-        StepName::Challenge | StepName::Token | StepName::Manifest => Failure::NotHttp { detail },
+        StepName::Challenge
+        | StepName::Token
+        | StepName::Manifest
+        | StepName::Platform
+        | StepName::Config
+        | StepName::Layer => Failure::NotHttp { detail },
     }
 }
 

@@ -1,8 +1,6 @@
 //! The login alone: `GET /v2/` without a credential, and then, with each credential, a token of
 //! the token service, or `/v2/` again where the registry takes passwords itself.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use url::Url;
@@ -12,34 +10,35 @@ use crate::evidence::login::Login;
 use crate::evidence::{Attempt, End, Role, Step, StepName, Vantage};
 use crate::image::Host;
 
-use super::exchange::{Asked, Question, Reply, host_of, micros};
+use super::connection::{host_of, micros};
+use super::exchange::{ANSWER_MAX, Asked, Body, Question, Reply};
 use super::protocol::answer;
 use super::protocol::challenge::{Bearer, Demand};
-use super::walk::{Walk, challenged, demand_of, nowhere};
+use super::pull::{demand_of, is_challenge};
+use super::walk::{Walk, challenged, nowhere};
 use super::words::in_words;
-use super::{Shared, token};
+use super::{Options, Shared, token};
 
 /// Tries to log in with each credential of `access`.
 pub(super) async fn walk(
     shared: &Shared,
     registry: &Host,
     access: &Access,
-    timeout: Duration,
-    observer: &(dyn Fn(&Step) + Sync),
+    options: Options<'_>,
 ) -> Login {
     let image = registry.stand_in();
     let mut login = Login {
         registry: registry.clone(),
         vantage: Vantage::Pod,
         gaps: access.gaps.clone(),
-        opening: Attempt { credential: None, steps: Vec::new(), end: nowhere(&image) },
+        opening: Attempt::new(None, Vec::new(), nowhere(&image)),
         attempts: Vec::new(),
         anonymous: None,
     };
-    let Some(walk) = Walk::new(shared, &image, access, timeout) else { return login };
+    let Some(walk) = Walk::new(shared, &image, access, options) else { return login };
     let Ok(base) = walk.line.registry.join("/v2/") else { return login };
     let (opening, demand) = walk.knock(&base).await;
-    opening.steps.iter().for_each(observer);
+    walk.tell(&opening.steps);
     login.opening = opening;
     let Some(demand) = demand else { return login };
     for credential in &access.credentials {
@@ -47,17 +46,14 @@ pub(super) async fn walk(
             Demand::Bearer(bearer) => walk.token(bearer, Some(credential)).await,
             Demand::Basic | Demand::Unsupported(_) => walk.password(&base, credential).await,
         };
-        steps.iter().for_each(observer);
-        login.attempts.push(Attempt {
-            credential: Some(credential.provenance.clone()),
-            steps,
-            end,
-        });
+        walk.tell(&steps);
+        let provenance = Some(credential.provenance.clone());
+        login.attempts.push(Attempt::new(provenance, steps, end));
     }
     if let (Demand::Bearer(bearer), true) = (&demand, access.credentials.is_empty()) {
         let (steps, end) = walk.token(bearer, None).await;
-        steps.iter().for_each(observer);
-        login.anonymous = Some(Attempt { credential: None, steps, end });
+        walk.tell(&steps);
+        login.anonymous = Some(Attempt::new(None, steps, end));
     }
     login
 }
@@ -70,7 +66,7 @@ impl Walk<'_> {
         let connecting: u64 = steps.iter().map(|step| step.micros).sum();
         let mut chosen = None;
         let end = match result {
-            Ok(reply) if reply.status == 401 && reply.hop.role == Role::Registry => {
+            Ok(reply) if is_challenge(&reply) => {
                 let demand = demand_of(&reply);
                 let end = challenged(&demand, &reply);
                 chosen = Some(demand).filter(|_| matches!(end, End::Challenged { .. }));
@@ -83,9 +79,9 @@ impl Walk<'_> {
             let micros = micros(took).saturating_sub(connecting);
             let passed = matches!(end, End::Served { .. } | End::Challenged { .. });
             let name = StepName::Challenge;
-            steps.push(Step { name, passed, detail: in_words(&end), micros });
+            steps.push(Step { name, host: None, passed, detail: in_words(&end), micros });
         }
-        (Attempt { credential: None, steps, end }, chosen)
+        (Attempt::new(None, steps, end), chosen)
     }
 
     /// Asks with a password.
@@ -98,7 +94,8 @@ impl Walk<'_> {
         };
         let passed = matches!(end, End::Served { .. });
         let (name, detail) = (StepName::Challenge, in_words(&end));
-        (vec![Step { name, passed, detail, micros: micros(asked.took) }], end)
+        let micros = micros(asked.took);
+        (vec![Step { name, host: None, passed, detail, micros }], end)
     }
 
     /// Asks for a token that is for nothing but what the challenge says.
@@ -115,21 +112,28 @@ impl Walk<'_> {
             bearer.scope.iter().flat_map(|scope| scope.split(' ')).map(str::to_owned).collect();
         let service =
             token::Service { realm: &realm, name: bearer.service.as_deref(), scopes: &scopes };
-        let (step, granted) = token::fetch(&self.line, &service, credential, &self.secrets).await;
-        (vec![step], granted.map_or_else(|end| end, |_| End::Served { digest: None }))
+        let fetched = token::fetch(&self.line, &service, credential, &self.secrets).await;
+        let end = fetched.result.map_or_else(|end| end, |_| let_in());
+        (fetched.steps, end)
     }
 
     async fn get(&self, step: StepName, url: &Url, authorization: Option<&HeaderValue>) -> Asked {
         let (role, method) = (Role::Registry, Method::GET);
-        self.line.ask(Question { step, role, method, url, authorization, form: None }).await
+        let (body, limit) = (Body::Nothing, ANSWER_MAX);
+        self.line.ask(Question { step, role, method, url, authorization, body, limit }).await
     }
 
     fn concluded(&self, reply: Reply, step: StepName) -> End {
         let kind = super::protocol::header(&reply.headers, "content-type").unwrap_or_default();
         if reply.is_success() && !kind.to_ascii_lowercase().starts_with("text/html") {
-            return End::Served { digest: None };
+            return let_in();
         }
         let answer = answer(reply.status, &reply.headers, &reply.body, &self.secrets);
         End::Answered { hop: reply.hop, step, answer }
     }
+}
+
+/// The end where the registry, or its token service, has let somebody in.
+fn let_in() -> End {
+    End::Served { digest: None, platform: None }
 }

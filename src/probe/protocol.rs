@@ -5,12 +5,15 @@
 //! them (core/remotes/docker/{resolver,authorizer}.go, auth/fetch.go).
 
 pub(super) mod challenge;
+pub(super) mod jwt;
+pub(super) mod manifest;
 pub(super) mod realm;
 
-use hyper::header::{HeaderMap, RETRY_AFTER};
+use hyper::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use url::Url;
 
+use crate::evidence::told::PullLimit;
 use crate::evidence::{Answer, RegistryError};
 use crate::image::ImageRef;
 use crate::secret::Secret;
@@ -42,6 +45,27 @@ const SECRET_MIN: usize = 4;
 /// (`/v2/<name>/manifests/<reference>`, OCI distribution specification, end-2).
 pub(super) fn manifest_url(base: &Url, image: &ImageRef) -> Option<Url> {
     base.join(&format!("/v2/{}/manifests/{}", image.path(), image.reference())).ok()
+}
+
+/// Where the same repository has the manifest of a digest; `None` where it is no digest.
+pub(super) fn by_digest(manifest: &Url, digest: &str) -> Option<Url> {
+    beside(manifest, "manifests", digest)
+}
+
+/// Where the repository of a manifest has a blob (end-2); `None` where it is no digest.
+pub(super) fn blob_url(manifest: &Url, digest: &str) -> Option<Url> {
+    beside(manifest, "blobs", digest)
+}
+
+fn beside(manifest: &Url, kind: &str, digest: &str) -> Option<Url> {
+    let (repository, _) = manifest.path().rsplit_once("/manifests/")?;
+    let is_digest = crate::image::is_digest(digest);
+    is_digest.then(|| manifest.join(&format!("{repository}/{kind}/{digest}")).ok())?
+}
+
+/// Where one learns whether a credential is good (`/v2/`, end-1).
+pub(super) fn login_url(base: &Url) -> Option<Url> {
+    base.join("/v2/").ok()
 }
 
 /// Where the tags of the repository of `image` are listed (end-8a, end-8b).
@@ -117,12 +141,39 @@ pub(super) fn answer(status: u16, headers: &HeaderMap, body: &[u8], secrets: &[S
         status,
         body: if errors.is_empty() && !rest.is_empty() { Some(rest) } else { None },
         errors,
-        retry_after: header(headers, RETRY_AFTER.as_str()).and_then(|value| value.parse().ok()),
+        retry_after: retry_after(headers),
         correlation: CORRELATION
             .iter()
             .find_map(|name| header(headers, name))
             .map(|id| clean_without(&id, secrets)),
     }
+}
+
+/// `Retry-After` in seconds (RFC 9110, 10.2.3). A date is counted from the answer's own, so that
+/// no clock but the server's matters.
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    let value = header(headers, RETRY_AFTER.as_str())?;
+    if let Ok(seconds) = value.parse() {
+        return Some(seconds);
+    }
+    let until = httpdate::parse_http_date(&value).ok()?;
+    let now = httpdate::parse_http_date(&header(headers, DATE.as_str())?).ok()?;
+    Some(until.duration_since(now).map_or(0, |wait| wait.as_secs()))
+}
+
+/// The limit of pulls that an answer states: `100;w=21600` pulls in a window of so many
+/// seconds.
+pub(super) fn pull_limit(headers: &HeaderMap) -> Option<PullLimit> {
+    let read = |name| {
+        let text = header(headers, name)?;
+        let (number, rest) = text.split_once(';').unwrap_or((&text, ""));
+        let window = rest.split(';').find_map(|part| part.trim().strip_prefix("w=")?.parse().ok());
+        Some((number.trim().parse::<u64>().ok()?, window))
+    };
+    let (limit, window) = read("ratelimit-limit")?;
+    let (remaining, _) = read("ratelimit-remaining")?;
+    let source = header(headers, "docker-ratelimit-source").map(|source| clean(&source));
+    Some(PullLimit { limit, remaining, window, source })
 }
 
 /// A header's value as text.

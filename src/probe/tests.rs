@@ -1,28 +1,36 @@
 //! The probe against servers of ours on the loopback interface. Nothing sleeps: a test ends
 //! when its probe does, and no probe has more than a second where it must wait.
 
+mod content;
 mod credentials;
+mod image;
 mod network;
 mod safety;
 mod server;
+mod zone;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::access::{Access, Credential, Provenance};
 use crate::evidence::{Attempt, End, Evidence, StepName};
 use crate::image::ImageRef;
+use crate::image::platform::Platform;
 use crate::secret::Secret;
 
 use super::dns::Names;
-use super::{Prober, Settings};
-use server::{Authority, Request, Response, Server, Zone};
+use super::{Options, Prober, Settings};
+use server::{Authority, Request, Response, Server};
+use zone::Zone;
 
 const PASSWORD: &str = "canary-5c8e+/%\"pass";
 const MANIFEST: &str = "/v2/shop/api/manifests/1";
-const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// The time of day in these tests: 2023-11-14T22:13:20Z.
+const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
 
 /// One authority, one resolver, and what the operator has set.
 struct World {
@@ -30,6 +38,8 @@ struct World {
     zone: Zone,
     settings: Settings,
     timeout: Duration,
+    /// The node's.
+    platform: Option<Platform>,
 }
 
 impl World {
@@ -46,7 +56,7 @@ impl World {
             allow_loopback: true,
             ..Settings::default()
         };
-        Self { authority, zone, settings, timeout: Duration::from_secs(10) }
+        Self { authority, zone, settings, timeout: Duration::from_secs(10), platform: None }
     }
 
     /// A server behind a good certificate for `name`.
@@ -68,7 +78,11 @@ impl World {
         let prober =
             Prober::with_names(self.settings.clone(), Arc::new(names), Arc::default()).unwrap();
         let image = ImageRef::parse(image).unwrap();
-        let evidence = prober.probe(&image, access, self.timeout).await;
+        let evidence = {
+            let options =
+                Options { platform: self.platform.as_ref(), ..Options::within(self.timeout, NOW) };
+            prober.probe(&image, access, options).await
+        };
         assert_eq!(evidence.image, image);
         no_canary(&evidence);
         evidence
@@ -105,13 +119,14 @@ fn with_password() -> Access {
     access(&[credential("regcred", "robot", PASSWORD)])
 }
 
-/// The manifest, as a registry serves it.
+/// The image, as a registry serves it.
 fn manifest() -> Response {
-    Response::new(200).with("Content-Type", MANIFEST_TYPE).with("Docker-Content-Digest", DIGEST)
+    Response::image()
 }
 
 fn served() -> End {
-    End::Served { digest: Some(DIGEST.to_owned()) }
+    let platform = Platform::parse("linux/amd64");
+    End::Served { digest: Some(image::own_digest()), platform }
 }
 
 /// The status of an answer that is no success.
@@ -125,6 +140,13 @@ fn status(attempt: &Attempt) -> u16 {
 
 fn names(attempt: &Attempt) -> Vec<(StepName, bool)> {
     attempt.steps.iter().map(|step| (step.name, step.passed)).collect()
+}
+
+/// The steps behind a manifest.
+const CONTENT: [StepName; 3] = [StepName::Platform, StepName::Config, StepName::Layer];
+
+fn passed(steps: &[StepName]) -> Vec<(StepName, bool)> {
+    steps.iter().map(|name| (*name, true)).collect()
 }
 
 fn loopback() -> IpAddr {

@@ -16,7 +16,7 @@ use crate::evidence::{Certificate, CertificateProblem};
 
 use super::PrepareError;
 use super::protocol::clean;
-use super::trace::Trace;
+use super::trace::{Forgetful, Trace};
 
 /// The authorities that are believed: the system's and the operator's.
 #[derive(Clone, Debug)]
@@ -49,15 +49,15 @@ impl Trust {
         Ok(Self { provider, verifier, named: named.into() })
     }
 
-    /// The client's side of TLS for one probe, which tells `trace` what it sees.
-    pub(super) fn client(&self, trace: &Trace) -> Result<rustls::ClientConfig, rustls::Error> {
-        let witness = Witness { trust: self.clone(), trace: trace.clone() };
+    /// The client's side of TLS, which tells the current trace what it sees.
+    pub(super) fn client(&self) -> Result<rustls::ClientConfig, rustls::Error> {
+        let witness = Witness { trust: self.clone() };
         let mut config = rustls::ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(witness))
             .with_no_client_auth();
-        config.resumption = rustls::client::Resumption::store(Arc::new(trace.clone()));
+        config.resumption = rustls::client::Resumption::store(Arc::new(Forgetful));
         Ok(config)
     }
 }
@@ -66,7 +66,6 @@ impl Trust {
 #[derive(Debug)]
 struct Witness {
     trust: Trust,
-    trace: Trace,
 }
 
 impl Witness {
@@ -117,7 +116,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let parsed = X509Certificate::from_der(end_entity).ok().map(|(_, parsed)| parsed);
-        self.trace.saw_certificate(parsed.as_ref().map(facts).unwrap_or_default());
+        Trace::current().saw_certificate(parsed.as_ref().map(facts).unwrap_or_default());
         let verdict = self.trust.verifier.verify_server_cert(
             end_entity,
             intermediates,

@@ -1,8 +1,6 @@
 //! A token from a token service, as containerd asks for one (core/remotes/docker/authorizer.go,
 //! `doBearerAuth`; Docker registry token specification).
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
@@ -14,18 +12,27 @@ use crate::access::Credential;
 use crate::evidence::{Answer, End, Role, Step, StepName};
 use crate::secret::Secret;
 
-use super::exchange::{Line, Question, Reply, micros};
+use super::connection::micros;
+use super::exchange::{Asked, Body, Line, Question, Reply};
 use super::protocol::{self, Grant};
 use super::words::in_words;
 
 /// The name under which containerd asks for a token.
 const CLIENT_ID: &str = "containerd-client";
+/// How much of an answer is read, in bytes: enough for the longest tokens.
+const BODY_MAX: usize = 256 << 10;
 
 /// What a token is asked of, and for.
 pub(super) struct Service<'service> {
     pub(super) realm: &'service Url,
     pub(super) name: Option<&'service str>,
     pub(super) scopes: &'service [String],
+}
+
+/// What came of asking for a token.
+pub(super) struct Fetched {
+    pub(super) steps: Vec<Step>,
+    pub(super) result: Result<Secret, End>,
 }
 
 /// Asks for a token: with a credential by POST, and by GET where the service knows no POST;
@@ -35,10 +42,10 @@ pub(super) async fn fetch(
     service: &Service<'_>,
     credential: Option<&Credential>,
     secrets: &[Secret],
-) -> (Step, Result<Secret, End>) {
+) -> Fetched {
     let Some(credential) = credential else {
-        let (took, said, result) = get(line, service, None, secrets).await;
-        return (step(took, &result, &said), result);
+        let asked = get(line, service, None).await;
+        return fetched(asked, Grant::Get, "", secrets);
     };
     let asked = line
         .ask(Question {
@@ -47,30 +54,23 @@ pub(super) async fn fetch(
             method: Method::POST,
             url: service.realm,
             authorization: None,
-            form: Some(form(service, credential)),
+            body: Body::Form(form(service, credential)),
+            limit: BODY_MAX,
         })
         .await;
     match asked.result {
         // Registries without POST answer 404, Artifactory 401, ACR 400 (authorizer.go).
         Ok(Reply { status: status @ (400 | 401 | 404 | 405), .. }) => {
-            let basic = basic(credential);
-            let (took, said, result) = get(line, service, Some(&basic), secrets).await;
-            let said = format!("POST {status}, GET {said}");
-            (step(asked.took + took, &result, &said), result)
+            let mut again = get(line, service, Some(&basic(credential))).await;
+            again.connection.splice(0..0, asked.connection);
+            again.took += asked.took;
+            fetched(again, Grant::Get, &format!("POST {status}, GET "), secrets)
         }
-        result => {
-            let (said, result) = granted(result, Grant::Password, secrets);
-            (step(asked.took, &result, &said), result)
-        }
+        result => fetched(Asked { result, ..asked }, Grant::Password, "", secrets),
     }
 }
 
-async fn get(
-    line: &Line<'_>,
-    service: &Service<'_>,
-    authorization: Option<&HeaderValue>,
-    secrets: &[Secret],
-) -> (Duration, String, Result<Secret, End>) {
+async fn get(line: &Line<'_>, service: &Service<'_>, authorization: Option<&HeaderValue>) -> Asked {
     let mut url = service.realm.clone();
     {
         let mut query = url.query_pairs_mut();
@@ -81,18 +81,33 @@ async fn get(
             query.append_pair("scope", scope);
         }
     }
-    let asked = line
-        .ask(Question {
-            step: StepName::Token,
-            role: Role::TokenService,
-            method: Method::GET,
-            url: &url,
-            authorization,
-            form: None,
-        })
-        .await;
-    let (said, result) = granted(asked.result, Grant::Get, secrets);
-    (asked.took, said, result)
+    line.ask(Question {
+        step: StepName::Token,
+        role: Role::TokenService,
+        method: Method::GET,
+        url: &url,
+        authorization,
+        body: Body::Nothing,
+        limit: BODY_MAX,
+    })
+    .await
+}
+
+/// The steps of a token, with its connection; `before` is what was said to a first question.
+fn fetched(asked: Asked, grant: Grant, before: &str, secrets: &[Secret]) -> Fetched {
+    let Asked { connection: mut steps, took, result } = asked;
+    let connecting: u64 = steps.iter().map(|step| step.micros).sum();
+    let (said, result) = granted(result, grant, secrets);
+    if steps.iter().all(|step| step.passed) {
+        steps.push(Step {
+            name: StepName::Token,
+            host: None,
+            passed: result.is_ok(),
+            detail: format!("{before}{said}"),
+            micros: micros(took).saturating_sub(connecting),
+        });
+    }
+    Fetched { steps, result }
 }
 
 /// The token of an answer, and the answer in a word.
@@ -123,15 +138,6 @@ fn granted(
             let end = End::Answered { hop: reply.hop, step: StepName::Token, answer };
             (format!("{said}, {problem}"), Err(end))
         }
-    }
-}
-
-fn step(took: Duration, result: &Result<Secret, End>, said: &str) -> Step {
-    Step {
-        name: StepName::Token,
-        passed: result.is_ok(),
-        detail: said.to_owned(),
-        micros: micros(took),
     }
 }
 

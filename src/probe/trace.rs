@@ -33,21 +33,33 @@ pub(super) struct Marks {
     pub(super) connected: Option<Instant>,
 }
 
-/// The marks of one probe, shared with the parts of its client.
+tokio::task_local! {
+    /// The trace of the question that is being asked. Each question has one of its own, although
+    /// all of a probe share the parts of one client, and some are asked side by side.
+    static CURRENT: Trace;
+}
+
+/// The marks of one question.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trace(Arc<Mutex<Marks>>);
 
 impl Trace {
+    /// The trace of the question for which this is called; one that nobody reads where there is
+    /// none.
+    pub(super) fn current() -> Self {
+        CURRENT.try_with(Clone::clone).unwrap_or_default()
+    }
+
+    /// Does what tells this trace.
+    pub(super) fn watch<F: Future>(&self, doing: F) -> impl Future<Output = F::Output> + use<F> {
+        CURRENT.scope(self.clone(), doing)
+    }
+
     pub(super) fn marks(&self) -> MutexGuard<'_, Marks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets the connection before; returns nothing of it.
-    pub(super) fn clear(&self) {
-        *self.marks() = Marks::default();
-    }
-
-    /// What was seen since the last [`Trace::clear`].
+    /// What was seen.
     pub(super) fn read(&self) -> Marks {
         self.marks().clone()
     }
@@ -57,11 +69,15 @@ impl Trace {
     }
 }
 
-impl ClientSessionStore for Trace {
+/// The session store: it remembers nothing, and tells the current trace when it is asked.
+#[derive(Debug)]
+pub(super) struct Forgetful;
+
+impl ClientSessionStore for Forgetful {
     fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.marks().greeted.get_or_insert_with(Instant::now);
+        Trace::current().marks().greeted.get_or_insert_with(Instant::now);
         None
     }
 

@@ -2,53 +2,65 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::access::{Access, Credential};
+use crate::evidence::told::{Lifetime, PullLimit, Repository};
 use crate::evidence::{
-    Attempt, End, Evidence, Failure, Hop, NotSent, Repository, Role, Scheme, Step, StepName,
-    Vantage,
+    Attempt, End, Evidence, Failure, Hop, NotSent, Role, Scheme, Step, StepName, Vantage,
 };
+
 use crate::image::ImageRef;
+use crate::image::platform::Platform;
 use crate::secret::Secret;
 
-use super::exchange::{Asked, Line, Question, Reply, host_of, micros};
-use super::protocol::challenge::{Bearer, Demand, demand};
-use super::protocol::{self, answer};
-use super::trace::Trace;
-use super::words::in_words;
-use super::{Shared, dial, token};
+use super::connection::host_of;
+use super::exchange::{ANSWER_MAX, Body, Line, Question, Reply};
+use super::memory::Memory;
+use super::protocol::challenge::{Bearer, Demand};
+use super::protocol::{self, answer, jwt};
+use super::pull::Pulled;
+use super::{Options, Shared, dial, token};
+
+/// How many credentials that were refused without a token are tried at `/v2/` as well.
+const LOGINS_MAX: usize = 2;
 
 /// Tries `image` with each credential of `access`.
 pub(super) async fn walk(
     shared: &Shared,
     image: &ImageRef,
     access: &Access,
-    timeout: Duration,
+    options: Options<'_>,
 ) -> Evidence {
     let mut evidence = Evidence {
         image: image.clone(),
         vantage: Vantage::Pod,
+        platform: options.platform.cloned(),
         gaps: access.gaps.clone(),
-        opening: Attempt { credential: None, steps: Vec::new(), end: nowhere(image) },
+        opening: Attempt::new(None, Vec::new(), nowhere(image)),
         attempts: Vec::new(),
         anonymous: None,
         repository: None,
+        limit: None,
     };
-    let Some(walk) = Walk::new(shared, image, access, timeout) else { return evidence };
-    let (opening, demand) = walk.open().await;
-    evidence.opening = opening;
+    let Some(walk) = Walk::new(shared, image, access, options) else { return evidence };
+    let opening = walk.pull(StepName::Challenge, None, &[]).await;
+    evidence.limit = opening.limit;
+    evidence.opening = Attempt::new(None, opening.steps, opening.end);
     let mut authorization = None;
-    if let Some(demand) = demand {
+    if let (Some(demand), End::Challenged { .. }) = (opening.demand, &evidence.opening.end) {
         for credential in &access.credentials {
-            let (attempt, used) = walk.attempt(&demand, credential).await;
-            let is_served = matches!(attempt.end, End::Served { .. });
-            if is_not_found(&attempt) {
-                authorization = used;
+            let may_log_in = evidence.attempts.len() < LOGINS_MAX;
+            let tried = walk.attempt(&demand, credential, may_log_in).await;
+            evidence.limit = tried.limit.or(evidence.limit);
+            let is_served = matches!(tried.attempt.end, End::Served { .. });
+            if is_not_found(&tried.attempt) {
+                authorization = tried.used;
             }
-            evidence.attempts.push(attempt);
+            evidence.attempts.push(tried.attempt);
             if is_served {
                 return evidence;
             }
@@ -56,11 +68,12 @@ pub(super) async fn walk(
         if let Demand::Bearer(bearer) = &demand
             && evidence.attempts.last().is_none_or(|last| is_explained_by_control(&last.end))
         {
-            let (attempt, used) = walk.anonymous(bearer).await;
-            if evidence.attempts.is_empty() && is_not_found(&attempt) {
-                authorization = used;
+            let tried = walk.with_token(bearer, None).await;
+            if evidence.attempts.is_empty() && is_not_found(&tried.attempt) {
+                authorization = tried.used;
             }
-            evidence.anonymous = Some(attempt);
+            evidence.limit = evidence.limit.or(tried.limit);
+            evidence.anonymous = Some(tried.attempt);
         }
     }
     if is_missing(&evidence) {
@@ -79,7 +92,9 @@ pub(super) fn nowhere(image: &ImageRef) -> End {
 /// Whether the registry said 404 to the question for the manifest.
 fn is_not_found(attempt: &Attempt) -> bool {
     matches!(&attempt.end, End::Answered { hop, step, answer }
-        if answer.status == 404 && hop.role == Role::Registry && *step != StepName::Token)
+        if answer.status == 404
+            && hop.role == Role::Registry
+            && matches!(step, StepName::Challenge | StepName::Manifest))
 }
 
 /// Whether a pull ends with a 404 for the manifest. Beside credentials the anonymous control
@@ -98,13 +113,38 @@ fn is_explained_by_control(end: &End) -> bool {
     matches!(end, End::Answered { answer, .. } if answer.status != 429)
 }
 
+/// The end of a question whose answer was a 401 with this demand.
+pub(super) fn challenged(demand: &Demand, reply: &Reply) -> End {
+    match demand {
+        Demand::Basic => End::Challenged { scheme: Scheme::Basic },
+        Demand::Bearer(_) => End::Challenged { scheme: Scheme::Bearer },
+        Demand::Unsupported(schemes) => End::NotSent {
+            host: reply.hop.host.clone(),
+            reason: NotSent::UnsupportedChallenge { schemes: schemes.clone() },
+        },
+    }
+}
+
 /// One image and the way to its registry.
 pub(super) struct Walk<'walk> {
     pub(super) line: Line<'walk>,
-    image: &'walk ImageRef,
-    manifest: Url,
+    pub(super) image: &'walk ImageRef,
+    /// Where the manifest is.
+    pub(super) manifest: Url,
+    pub(super) memory: &'walk Memory,
+    /// The node's platform, where it is known.
+    pub(super) platform: Option<&'walk Platform>,
     /// What no answer may be kept with.
     pub(super) secrets: Vec<Secret>,
+    now: Timestamp,
+    observer: &'walk (dyn Fn(&Step) + Sync),
+}
+
+/// One attempt, and what it leaves for the questions after it.
+struct Tried {
+    attempt: Attempt,
+    used: Option<HeaderValue>,
+    limit: Option<PullLimit>,
 }
 
 impl<'walk> Walk<'walk> {
@@ -112,19 +152,18 @@ impl<'walk> Walk<'walk> {
         shared: &'walk Shared,
         image: &'walk ImageRef,
         access: &Access,
-        timeout: Duration,
+        options: Options<'walk>,
     ) -> Option<Self> {
+        let Options { timeout, platform, now, observer } = options;
         let endpoint = image.registry().endpoint();
         let mut registry = Url::parse(&format!("https://{endpoint}/")).ok()?;
         if shared.hosts.is_plain(&registry) {
             registry = Url::parse(&format!("http://{endpoint}/")).ok()?;
         }
-        let trace = Trace::default();
-        let client = dial::client(&shared.trust, &shared.names, &trace).ok()?;
+        let client = dial::client(&shared.trust, &shared.names, patience(timeout)).ok()?;
         let manifest = protocol::manifest_url(&registry, image)?;
         let line = Line {
             client,
-            trace,
             hosts: &shared.hosts,
             addresses: &shared.addresses,
             registry,
@@ -132,177 +171,105 @@ impl<'walk> Walk<'walk> {
             timeout,
         };
         let secrets = access.credentials.iter().flat_map(token::secrets_of).collect();
-        Some(Self { line, image, manifest, secrets })
+        let memory = &shared.common.memory;
+        Some(Self { line, image, manifest, memory, platform, secrets, now, observer })
     }
 
-    /// The first request, which carries no credential.
-    async fn open(&self) -> (Attempt, Option<Demand>) {
-        let Asked { mut connection, took, result } =
-            self.ask_manifest(StepName::Challenge, None).await;
-        let connecting: u64 = connection.iter().map(|step| step.micros).sum();
-        let micros = micros(took).saturating_sub(connecting);
-        let mut chosen = None;
-        let end = match result {
-            Ok(reply) if reply.status == 401 && reply.hop.role == Role::Registry => {
-                let demand = demand_of(&reply);
-                let end = challenged(&demand, &reply);
-                if matches!(end, End::Challenged { .. }) {
-                    chosen = Some(demand);
-                }
-                end
-            }
-            Ok(reply) => self.conclude(reply, StepName::Challenge, None, &[]).await,
-            Err(end) => end,
-        };
-        // Where the connection failed, its last step has said so.
-        if connection.iter().all(|step| step.passed) {
-            let passed = matches!(end, End::Served { .. } | End::Challenged { .. });
-            let detail = in_words(&end);
-            connection.push(Step { name: StepName::Challenge, passed, detail, micros });
-        }
-        (Attempt { credential: None, steps: connection, end }, chosen)
+    /// Tells whoever watches what was just done.
+    pub(super) fn tell(&self, steps: &[Step]) {
+        steps.iter().for_each(self.observer);
+    }
+
+    pub(super) fn registry_hop(&self) -> Hop {
+        let host = host_of(&self.line.registry);
+        Hop { role: Role::Registry, host, address: None }
     }
 
     /// What one credential adds.
-    async fn attempt(
-        &self,
-        demand: &Demand,
-        credential: &Credential,
-    ) -> (Attempt, Option<HeaderValue>) {
-        let provenance = Some(credential.provenance.clone());
+    async fn attempt(&self, demand: &Demand, credential: &Credential, may_log_in: bool) -> Tried {
         // containerd holds a user name without a password, or the reverse, for no credential
         // (core/remotes/docker/authorizer.go, `AddResponses`; CRI's `ParseAuth`).
         let is_whole = !credential.username.is_empty() && !credential.password.is_empty();
-        let (steps, end, used) = match demand {
+        let mut tried = match demand {
             Demand::Bearer(bearer) => self.with_token(bearer, is_whole.then_some(credential)).await,
             Demand::Basic | Demand::Unsupported(_) => {
                 let basic = is_whole.then(|| token::basic(credential));
-                let (step, end) = self.pull(basic.as_ref(), &self.secrets).await;
-                (vec![step], end, basic)
+                self.with_basic(basic, may_log_in).await
             }
         };
-        (Attempt { credential: provenance, steps, end }, used)
+        tried.attempt.credential = Some(credential.provenance.clone());
+        tried.attempt.lifetime = lifetime(credential, self.now);
+        tried
     }
 
-    /// What somebody without a credential gets from a registry with a token service.
-    async fn anonymous(&self, bearer: &Bearer) -> (Attempt, Option<HeaderValue>) {
-        let (steps, end, used) = self.with_token(bearer, None).await;
-        (Attempt { credential: None, steps, end }, used)
+    async fn with_basic(&self, basic: Option<HeaderValue>, may_log_in: bool) -> Tried {
+        let Pulled { steps, end, limit, .. } =
+            self.pull(StepName::Manifest, basic.as_ref(), &self.secrets).await;
+        let mut attempt = Attempt::new(None, steps, end);
+        let is_refused = matches!(&attempt.end, End::Answered { hop, answer, .. }
+            if answer.status == 401 && hop.role == Role::Registry);
+        if is_refused && may_log_in && basic.is_some() {
+            attempt.login = self.log_in(basic.as_ref()).await;
+        }
+        Tried { attempt, used: basic, limit }
     }
 
-    async fn with_token(
-        &self,
-        bearer: &Bearer,
-        credential: Option<&Credential>,
-    ) -> (Vec<Step>, End, Option<HeaderValue>) {
+    /// What a token service and its token add; without a credential the token is a stranger's.
+    async fn with_token(&self, bearer: &Bearer, credential: Option<&Credential>) -> Tried {
+        let ended =
+            |steps, end| Tried { attempt: Attempt::new(None, steps, end), used: None, limit: None };
         let realm = match self.line.hosts.realm(&bearer.realm, &self.line.registry) {
             Ok(realm) => realm,
             Err(reason) => {
                 let host = Url::parse(&bearer.realm)
                     .map_or_else(|_| host_of(&self.line.registry), |url| host_of(&url));
-                return (Vec::new(), End::NotSent { host, reason }, None);
+                return ended(Vec::new(), End::NotSent { host, reason });
             }
         };
         let scopes = protocol::scopes(bearer.scope.as_deref(), self.image);
         let service =
             token::Service { realm: &realm, name: bearer.service.as_deref(), scopes: &scopes };
-        let (step, granted) = token::fetch(&self.line, &service, credential, &self.secrets).await;
-        let token = match granted {
+        let fetched = token::fetch(&self.line, &service, credential, &self.secrets).await;
+        self.tell(&fetched.steps);
+        let mut steps = fetched.steps;
+        let token = match fetched.result {
             Ok(token) => token,
-            Err(end) => return (vec![step], end, None),
+            Err(end) => return ended(steps, end),
         };
         let authorization = token::bearer(&token);
+        let grant = jwt::claims(token.expose()).and_then(|claims| claims.grant(self.image.path()));
         let secrets = [self.secrets.as_slice(), &[token]].concat();
-        let (asked, end) = self.pull(Some(&authorization), &secrets).await;
-        (vec![step, asked], end, Some(authorization))
+        let pulled = self.pull(StepName::Manifest, Some(&authorization), &secrets).await;
+        steps.extend(pulled.steps);
+        let attempt = Attempt { grant, ..Attempt::new(None, steps, pulled.end) };
+        Tried { attempt, used: Some(authorization), limit: pulled.limit }
     }
 
-    /// Asks for the manifest with what a credential has given.
-    async fn pull(&self, authorization: Option<&HeaderValue>, secrets: &[Secret]) -> (Step, End) {
-        let asked = self.ask_manifest(StepName::Manifest, authorization).await;
-        let end = match asked.result {
-            Ok(reply) => self.conclude(reply, StepName::Manifest, authorization, secrets).await,
-            Err(end) => end,
+    async fn ask(&self, url: &Url, authorization: Option<&HeaderValue>) -> Result<Reply, End> {
+        let question = Question {
+            step: StepName::Manifest,
+            role: Role::Registry,
+            method: Method::GET,
+            url,
+            authorization,
+            body: Body::Nothing,
+            limit: ANSWER_MAX,
         };
-        let passed = matches!(end, End::Served { .. });
-        let detail = in_words(&end);
-        (Step { name: StepName::Manifest, passed, detail, micros: micros(asked.took) }, end)
+        self.line.ask(question).await.result
     }
 
-    /// HEAD, and GET where the server knows no HEAD (resolver.go, `Resolve` and `retryRequest`).
-    async fn ask_manifest(&self, step: StepName, authorization: Option<&HeaderValue>) -> Asked {
-        let mut asked = self.ask(step, Method::HEAD, &self.manifest, authorization).await;
-        if matches!(&asked.result, Ok(reply) if reply.status == 405) {
-            let again = self.ask(step, Method::GET, &self.manifest, authorization).await;
-            asked.connection.extend(again.connection);
-            asked.took += again.took;
-            asked.result = again.result;
-        }
-        asked
-    }
-
-    async fn ask(
-        &self,
-        step: StepName,
-        method: Method,
-        url: &Url,
-        authorization: Option<&HeaderValue>,
-    ) -> Asked {
-        let role = Role::Registry;
-        self.line.ask(Question { step, role, method, url, authorization, form: None }).await
-    }
-
-    /// What an answer to the question for the manifest comes to.
-    async fn conclude(
-        &self,
-        reply: Reply,
-        step: StepName,
-        authorization: Option<&HeaderValue>,
-        secrets: &[Secret],
-    ) -> End {
-        if !reply.is_success() {
-            let body = self.body_of(&reply, step, authorization).await;
-            let answer = answer(reply.status, &reply.headers, &body, secrets);
-            return End::Answered { hop: reply.hop, step, answer };
-        }
-        let kind = protocol::header(&reply.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
-        if kind.to_ascii_lowercase().starts_with("text/html") {
-            // A captive portal or a login page. containerd takes it for an image and fails
-            // when it unpacks it: unexpected media type text/html.
-            let mut answer = answer(reply.status, &reply.headers, &[], secrets);
-            answer.body = Some("a web page (text/html) in place of a manifest".to_owned());
-            return End::Answered { hop: reply.hop, step, answer };
-        }
-        let digest = protocol::header(&reply.headers, "docker-content-digest");
-        End::Served { digest: digest.map(|digest| protocol::clean(&digest)) }
-    }
-
-    /// The body of an answer that is no success. A HEAD has none, so it is asked for once more
-    /// with GET, but not where that would strain a limit: after a 429, and at Docker Hub,
-    /// which counts GETs of manifests.
-    async fn body_of(
-        &self,
-        reply: &Reply,
-        step: StepName,
-        authorization: Option<&HeaderValue>,
-    ) -> Vec<u8> {
-        let counts = self.image.registry().as_str() == "docker.io";
-        if !reply.body.is_empty() || reply.status == 429 || counts {
-            return reply.body.clone();
-        }
-        let again = self.ask(step, Method::GET, &self.manifest, authorization).await;
-        match again.result {
-            Ok(again) if again.status == reply.status => again.body,
-            Ok(_) | Err(_) => Vec::new(),
-        }
+    /// What the registry answers to a credential for no image at all; containerd never asks it.
+    async fn log_in(&self, authorization: Option<&HeaderValue>) -> Option<u16> {
+        let url = protocol::login_url(&self.line.registry)?;
+        let reply = self.ask(&url, authorization).await.ok()?;
+        (reply.hop.role == Role::Registry).then_some(reply.status)
     }
 
     /// What the registry says of the repository (OCI distribution specification, "Listing
     /// Tags"); containerd never asks it.
     async fn repository(&self, authorization: Option<&HeaderValue>) -> Option<Repository> {
         let url = protocol::tags_url(&self.line.registry, self.image)?;
-        let asked = self.ask(StepName::Manifest, Method::GET, &url, authorization).await;
-        Some(match asked.result {
+        Some(match self.ask(&url, authorization).await {
             Ok(reply) if reply.hop.role != Role::Registry => {
                 Repository::NotTold { status: reply.status }
             }
@@ -316,29 +283,20 @@ impl<'walk> Walk<'walk> {
     }
 }
 
+/// How long connections may take of a probe's time: a part, so that the rest can say why.
+fn patience(timeout: Duration) -> Duration {
+    timeout.mul_f32(0.75)
+}
+
+/// Until when a password is valid that is a token itself.
+fn lifetime(credential: &Credential, now: Timestamp) -> Option<Lifetime> {
+    let expires = jwt::claims(credential.password.expose())?.expires()?;
+    let until = Timestamp::from_second(expires).ok()?;
+    Some(Lifetime { until: until.to_string(), is_over: until <= now })
+}
+
 /// A registry without this route answers 404 too, but not that it does not know the name.
 fn is_unknown_name(reply: &Reply) -> bool {
     let answer = answer(reply.status, &reply.headers, &reply.body, &[]);
     answer.errors.iter().any(|error| error.code == "NAME_UNKNOWN")
-}
-
-pub(super) fn demand_of(reply: &Reply) -> Demand {
-    let headers: Vec<_> = reply
-        .headers
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
-    demand(headers.iter().map(AsRef::as_ref))
-}
-
-pub(super) fn challenged(demand: &Demand, reply: &Reply) -> End {
-    match demand {
-        Demand::Basic => End::Challenged { scheme: Scheme::Basic },
-        Demand::Bearer(_) => End::Challenged { scheme: Scheme::Bearer },
-        Demand::Unsupported(schemes) => End::NotSent {
-            host: reply.hop.host.clone(),
-            reason: NotSent::UnsupportedChallenge { schemes: schemes.clone() },
-        },
-    }
 }

@@ -1,11 +1,12 @@
 //! Ends in a few words, for the step that they end.
 
+use crate::evidence::told::{PullLimit, Unfit};
 use crate::evidence::{End, Failure, NotSent};
 
 /// An end in a few words, for its step.
 pub(super) fn in_words(end: &End) -> String {
     match end {
-        End::Served { digest } => digest.clone().unwrap_or_else(|| "served".to_owned()),
+        End::Served { digest, .. } => digest.clone().unwrap_or_else(|| "served".to_owned()),
         End::Challenged { scheme } => format!("401, {scheme:?}"),
         End::Answered { answer, .. } => {
             let error = answer.errors.first().map(|error| format!(" {}", error.code));
@@ -25,7 +26,25 @@ pub(super) fn in_words(end: &End) -> String {
             }
             NotSent::BadRedirect { location } => format!("redirect to {location} not followed"),
         },
+        End::Unfit { problem, .. } => match problem {
+            Unfit::WebPage => "a web page (text/html)".to_owned(),
+            Unfit::OtherPlatform { wanted, offered } => {
+                let wanted =
+                    wanted.as_ref().map_or_else(String::new, |node| format!("{node} among "));
+                let offered =
+                    if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
+                format!("no {wanted}{offered}")
+            }
+            Unfit::NotAnImage { what, .. } => what.clone(),
+            Unfit::Corrupted { promised, seen } => format!("{seen} in place of {promised}"),
+        },
     }
+}
+
+/// A limit of pulls in a few words.
+pub(super) fn of_limit(limit: &PullLimit) -> String {
+    let window = limit.window.map_or_else(String::new, |seconds| format!(" in {seconds} s"));
+    format!("{} of {} pulls left{window}", limit.remaining, limit.limit)
 }
 
 /// A failure in a few words, for the step that failed.

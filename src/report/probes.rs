@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::api::{FindingStatus, ProbeStatus};
 use crate::diagnose::{Diagnosis, Verdict};
 use crate::evidence::login::Login;
-use crate::evidence::{Attempt, End, Evidence, Step};
+use crate::evidence::{Attempt, End, Evidence, Step, StepName};
 
 use super::Outcome;
 
@@ -111,6 +111,7 @@ pub fn walks<'evidence>(tried: Tried<'evidence>, diagnosis: &Diagnosis) -> Vec<W
             | End::Answered { .. }
             | End::Unreachable { .. }
             | End::NotSent { .. }
+            | End::Unfit { .. }
                 if is_control(attempt) =>
             {
                 CONTROL.to_owned()
@@ -118,7 +119,8 @@ pub fn walks<'evidence>(tried: Tried<'evidence>, diagnosis: &Diagnosis) -> Vec<W
             End::Answered { .. }
             | End::Challenged { .. }
             | End::Unreachable { .. }
-            | End::NotSent { .. } => {
+            | End::NotSent { .. }
+            | End::Unfit { .. } => {
                 let mut findings = diagnosis.findings.iter();
                 let own = findings.find(|finding| finding.credential == credential);
                 let cause = own.or_else(|| diagnosis.findings.first());
@@ -141,25 +143,33 @@ fn correlation(end: &End) -> Option<&str> {
         End::Served { .. }
         | End::Challenged { .. }
         | End::Unreachable { .. }
-        | End::NotSent { .. } => None,
+        | End::NotSent { .. }
+        | End::Unfit { .. } => None,
     }
 }
 
 /// `Dns 3 ms 10.1.2.4; Connect 1 ms; Tls 6 ms; Challenge 4 ms 401, Basic; Manifest failed in
 /// 9 ms: 404`.
 pub(super) fn steps_line(steps: &[&Step]) -> String {
+    // That another host could be reached goes without saying: the step that asked it says so.
+    let is_understood = |step: &Step| {
+        step.passed
+            && step.host.is_some()
+            && matches!(step.name, StepName::Dns | StepName::Connect | StepName::Tls)
+    };
     let mut line = String::new();
-    for step in steps {
+    for step in steps.iter().filter(|step| !is_understood(step)) {
+        let seen = step.seen();
         if !line.is_empty() {
             line.push_str("; ");
         }
         let time = duration(step.micros);
-        let written = if step.passed && step.detail.is_empty() {
+        let written = if step.passed && seen.is_empty() {
             write!(line, "{:?} {time}", step.name)
         } else if step.passed {
-            write!(line, "{:?} {time} {}", step.name, step.detail)
+            write!(line, "{:?} {time} {seen}", step.name)
         } else {
-            write!(line, "{:?} failed in {time}: {}", step.name, step.detail)
+            write!(line, "{:?} failed in {time}: {seen}", step.name)
         };
         // Writing to a String cannot fail.
         debug_assert!(written.is_ok());

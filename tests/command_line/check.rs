@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use registrycheck::record::Record;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{CANARY, NO_CLUSTER, Outcome, hold_no_canary, run};
 use crate::loopback::{Request, Response, registry};
@@ -27,14 +28,28 @@ fn basic(request: &Request) -> Response {
     match request.target.as_str() {
         "/v2/" => Response::of(200),
         "/v2/shop/api/manifests/v1" => served(),
+        target if target == format!("/v2/shop/api/blobs/{}", digest(CONFIG)) => {
+            Response::of(200).saying(CONFIG)
+        }
         "/v2/shop/api/tags/list?n=1" => Response::of(200).saying(r#"{"tags":["v1"]}"#),
         _ => Response::of(404)
             .saying(json!({"errors": [{"code": "MANIFEST_UNKNOWN", "message": ""}]}).to_string()),
     }
 }
 
+/// The configuration of an image without layers.
+const CONFIG: &str = r#"{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":[]}}"#;
+
+/// The manifest of that image.
 fn served() -> Response {
-    Response::of(200).with("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+    let manifest_type = "application/vnd.oci.image.manifest.v1+json";
+    let config = json!({"digest": digest(CONFIG), "size": CONFIG.len()});
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": []});
+    Response::of(200).with("Content-Type", manifest_type).saying(manifest.to_string())
+}
+
+fn digest(text: &str) -> String {
+    format!("sha256:{:x}", Sha256::digest(text))
 }
 
 /// A pull secret as a manifest.

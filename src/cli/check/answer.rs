@@ -11,7 +11,8 @@ use crate::cli::words::{Origin, printable, unused};
 use crate::complaint::Complaint;
 use crate::diagnose::catalogue::{Code, who};
 use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
-use crate::evidence::{Repository, Step, Vantage};
+use crate::evidence::told::Repository;
+use crate::evidence::{Step, Vantage};
 use crate::record::{Record, Seen, Unprobed};
 use crate::report::probes::{self, Tried, duration};
 use crate::report::sentence;
@@ -75,15 +76,15 @@ struct Probe<'answer> {
     credential: String,
     vantage: Vantage,
     outcome: String,
-    steps: Vec<Taken<'answer>>,
+    steps: Vec<Taken>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Taken<'answer> {
+struct Taken {
     name: String,
     result: &'static str,
-    detail: &'answer str,
+    detail: String,
     duration_ms: f64,
 }
 
@@ -247,13 +248,13 @@ fn found(finding: &Finding) -> Found<'_> {
     }
 }
 
-fn taken(step: &Step) -> Taken<'_> {
-    let Step { name, passed, detail, micros } = step;
+fn taken(step: &Step) -> Taken {
+    let Step { name, passed, micros, .. } = step;
     let micros = u32::try_from(*micros).unwrap_or(u32::MAX);
     Taken {
         name: format!("{name:?}"),
         result: if *passed { "passed" } else { "failed" },
-        detail,
+        detail: step.seen(),
         duration_ms: f64::from(micros) / 1_000.0,
     }
 }
@@ -273,7 +274,8 @@ fn doubt(finding: &Finding) -> &'static str {
 
 /// `Challenge     4 ms  401, Bearer`.
 pub(super) fn step_line(step: &Step) -> String {
-    let Step { name, passed, detail, micros } = step;
+    let Step { name, passed, micros, .. } = step;
+    let detail = step.seen();
     let (name, time) = (format!("{name:?}"), duration(*micros));
     let result = if *passed { "" } else { "failed: " };
     let line = printable(&format!("{name:<10} {time:>7}  {result}{detail}"));

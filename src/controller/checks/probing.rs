@@ -9,12 +9,12 @@ use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
 use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
 use crate::evidence::{Attempt, End, Evidence};
 use crate::image::ImageRef;
-use crate::probe::Prober;
+use crate::probe::{Options, Prober};
 use crate::report::Outcome;
 use crate::resolve::{self, Fetched, Versions};
 use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
-use super::super::{Context, due};
+use super::super::{Context, clock, due};
 use super::Error;
 use super::memory::{TargetKey, target_key};
 
@@ -191,14 +191,14 @@ async fn ask(
         Lax::No | Lax::Yes(..) | Lax::Refused(_) => &context.prober,
     };
     let access = ground.access(source, image);
-    let timeout = due::timeout(&check.spec);
-    let mut evidence = prober.probe(image, &access, timeout).await;
+    let options = Options::within(due::timeout(&check.spec), clock::now());
+    let mut evidence = prober.probe(image, &access, options).await;
     context.telemetry.probed(&evidence);
     let unattached = ground.unattached(source, image);
     if evidence.lacks_credential() && !unattached.is_empty() {
         // A control: would it have been served with what the account lists?
         let secrets = Access { credentials: unattached, gaps: Vec::new() };
-        let tried = prober.probe(image, &secrets, timeout).await;
+        let tried = prober.probe(image, &secrets, options).await;
         context.telemetry.probed(&tried);
         let of_account = tried.attempts.iter().filter_map(|attempt| not_attached(source, attempt));
         evidence.gaps.splice(..0, of_account.take(1).collect::<Vec<_>>());
@@ -216,7 +216,7 @@ fn not_attached(source: &SecretSource, attempt: &Attempt) -> Option<Gap> {
     };
     let serves = match &attempt.end {
         End::Served { .. } => true,
-        End::Unreachable { .. } | End::NotSent { .. } => false,
+        End::Unreachable { .. } | End::NotSent { .. } | End::Unfit { .. } => false,
         End::Answered { .. } | End::Challenged { .. } => return None,
     };
     Some(Gap::SecretNotAttached { secret: secret.clone(), account: account.clone(), serves })

@@ -5,7 +5,9 @@ use super::*;
 fn unreachable(role: Role, failure: Failure) -> Evidence {
     let end = End::Unreachable { hop: hop(role), failure };
     match role {
-        Role::TokenService => Evidence { attempts: vec![attempt(Some("good"), end)], ..evidence() },
+        Role::TokenService | Role::DataHost => {
+            Evidence { attempts: vec![attempt(Some("good"), end)], ..evidence() }
+        }
         Role::Registry | Role::RedirectTarget => {
             Evidence { opening: attempt(None, end), attempts: Vec::new(), ..evidence() }
         }

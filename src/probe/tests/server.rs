@@ -1,19 +1,14 @@
-//! Servers that do what a test says: HTTP with and without TLS, raw bytes, and a resolver.
+//! Servers that do what a test says: HTTP with and without TLS, and raw bytes.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::rdata::CNAME;
-use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// A certificate with its key.
@@ -92,11 +87,17 @@ pub(super) struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
+    is_image: bool,
 }
 
 impl Response {
     pub(super) fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new() }
+        Self { status, headers: Vec::new(), body: String::new(), is_image: false }
+    }
+
+    /// Whatever of the image is asked for.
+    pub(super) fn image() -> Self {
+        Self { is_image: true, ..Self::new(200) }
     }
 
     /// No answer at all; the connection stays open.
@@ -251,7 +252,10 @@ async fn talk(
             }
         };
         seen.lock().unwrap().push(request.clone());
-        let response = answer(&request);
+        let mut response = answer(&request);
+        if response.is_image {
+            response = super::image::serve(&request);
+        }
         if response.status == 0 {
             std::future::pending::<()>().await;
         }
@@ -279,118 +283,4 @@ fn take_request(buffer: &mut Vec<u8>) -> Option<Request> {
     let body = String::from_utf8_lossy(&buffer[end..end + length]).into_owned();
     buffer.drain(..end + length);
     Some(Request { method, target, headers, body })
-}
-
-/// What a resolver says of a name.
-#[derive(Clone)]
-enum Entry {
-    Addresses(Vec<IpAddr>),
-    Alias(String),
-    Fault(ResponseCode),
-    Silence,
-}
-
-/// A resolver; what it does not know does not exist.
-pub(super) struct Zone {
-    address: SocketAddr,
-    entries: Arc<Mutex<BTreeMap<String, Entry>>>,
-}
-
-impl Zone {
-    pub(super) async fn serve() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
-        let entries: Arc<Mutex<BTreeMap<String, Entry>>> = Arc::default();
-        let known = Arc::clone(&entries);
-        tokio::spawn(async move {
-            let mut buffer = [0; 2048];
-            while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-                let message = Message::from_vec(&buffer[..length]).unwrap();
-                let reply = reply(message, &known.lock().unwrap());
-                if let Some(reply) = reply {
-                    socket.send_to(&reply.to_vec().unwrap(), from).await.unwrap();
-                }
-            }
-        });
-        Self { address, entries }
-    }
-
-    fn set(&self, name: &str, entry: Entry) {
-        self.entries.lock().unwrap().insert(name.to_owned(), entry);
-    }
-
-    pub(super) fn has(&self, name: &str, addresses: &[&str]) {
-        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        self.set(name, Entry::Addresses(addresses));
-    }
-
-    pub(super) fn is_alias(&self, name: &str, of: &str) {
-        self.set(name, Entry::Alias(of.to_owned()));
-    }
-
-    pub(super) fn is_ill_for(&self, name: &str) {
-        self.set(name, Entry::Fault(ResponseCode::ServFail));
-    }
-
-    pub(super) fn is_silent_for(&self, name: &str) {
-        self.set(name, Entry::Silence);
-    }
-
-    pub(super) fn config(&self) -> ResolverConfig {
-        let mut connection = ConnectionConfig::udp();
-        connection.port = self.address.port();
-        let server = NameServerConfig::new(self.address.ip(), true, vec![connection]);
-        ResolverConfig::from_parts(None, vec!["never.search".parse().unwrap()], vec![server])
-    }
-
-    pub(super) fn options() -> ResolverOpts {
-        let mut options = ResolverOpts::default();
-        options.ndots = 5;
-        options.timeout = Duration::from_secs(5);
-        options
-    }
-}
-
-fn reply(message: Message, known: &BTreeMap<String, Entry>) -> Option<Message> {
-    let query = message.queries.first()?.clone();
-    let mut name = query.name().to_utf8().trim_end_matches('.').to_ascii_lowercase();
-    let mut reply = message.into_response();
-    loop {
-        let owner = Name::from_ascii(format!("{name}.")).unwrap();
-        match known.get(&name) {
-            None => {
-                reply.metadata.response_code = ResponseCode::NXDomain;
-                return Some(reply);
-            }
-            Some(Entry::Silence) => return None,
-            Some(Entry::Fault(code)) => {
-                reply.metadata.response_code = *code;
-                return Some(reply);
-            }
-            Some(Entry::Alias(target)) => {
-                let target_name = Name::from_utf8(format!("{target}.")).unwrap();
-                let data = RData::CNAME(CNAME(target_name));
-                reply.add_answer(Record::from_rdata(owner, 60, data));
-                name.clone_from(target);
-            }
-            Some(Entry::Addresses(addresses)) => {
-                for address in addresses {
-                    match (address, query.query_type()) {
-                        (IpAddr::V4(v4), RecordType::A) => reply.add_answer(Record::from_rdata(
-                            owner.clone(),
-                            60,
-                            RData::A((*v4).into()),
-                        )),
-                        (IpAddr::V6(v6), RecordType::AAAA) => reply.add_answer(Record::from_rdata(
-                            owner.clone(),
-                            60,
-                            RData::AAAA((*v6).into()),
-                        )),
-                        _ => &mut reply,
-                    };
-                }
-                return Some(reply);
-            }
-        }
-    }
 }

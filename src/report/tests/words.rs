@@ -75,7 +75,7 @@ fn a_recovery_says_that_the_pods_have_started() {
 }
 
 fn step(name: StepName, passed: bool, detail: &str, micros: u64) -> Step {
-    Step { name, passed, detail: detail.to_owned(), micros }
+    Step { name, host: None, passed, detail: detail.to_owned(), micros }
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn attempt(secret: Option<&str>, end: End, name: StepName) -> Attempt {
         secret: secret.to_owned(),
         key: "r.test".to_owned(),
     });
-    Attempt { credential, steps: vec![step(name, passed, "", 1_000)], end }
+    Attempt::new(credential, vec![step(name, passed, "", 1_000)], end)
 }
 
 fn refused() -> End {
@@ -115,11 +115,13 @@ fn with_evidence(image: &str, secret: &str, end: End) -> Outcome {
     let evidence = Evidence {
         image: ImageRef::parse(image).unwrap(),
         vantage: Vantage::Pod,
+        platform: None,
         gaps: Vec::new(),
         opening: attempt(None, End::Challenged { scheme: Scheme::Bearer }, StepName::Challenge),
         attempts: vec![attempt(Some(secret), end, StepName::Token)],
         anonymous: None,
         repository: None,
+        limit: None,
     };
     Outcome { evidence: Some(evidence), ..outcome(image, 1, code) }
 }
@@ -145,7 +147,7 @@ fn a_probes_row_is_the_whole_walk() {
 
 #[test]
 fn probes_have_a_row_for_each_distinct_outcome_failing_first() {
-    let served = || End::Served { digest: None };
+    let served = || End::Served { digest: None, platform: None };
     let outcomes = [
         with_evidence("r.test/a", "s", served()),
         with_evidence("r.test/b", "s", refused()),

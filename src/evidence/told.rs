@@ -1,0 +1,85 @@
+//! What servers and tokens tell of themselves, and what is wrong with what was served.
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::platform::Platform;
+
+/// A limit of pulls, as Docker Hub states it (`RateLimit-Limit: 100;w=21600`,
+/// `RateLimit-Remaining`; Docker, "Docker Hub pull usage and limits").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PullLimit {
+    /// Pulls in one window.
+    pub limit: u64,
+    /// Pulls that are left.
+    pub remaining: u64,
+    /// The window, in seconds.
+    pub window: Option<u64>,
+    /// Who is counted: an address, or an account's id.
+    pub source: Option<String>,
+}
+
+/// What a token says that its holder may do. Not every token can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// The actions that it grants on the image's repository; empty where it grants none
+    /// (`access[].actions`, Docker registry token specification, "JWT claim set").
+    pub actions: Vec<String>,
+    /// Whether it grants anything on another repository.
+    pub has_others: bool,
+}
+
+/// Until when a credential is valid (RFC 7519, 4.1.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifetime {
+    /// Until when, RFC 3339.
+    pub until: String,
+    /// Whether that was over when the credential was tried.
+    pub is_over: bool,
+}
+
+/// What is wrong with content that was served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Unfit {
+    /// A web page stands in its place: a login page, a captive portal.
+    WebPage,
+    /// There is none for the node's platform.
+    OtherPlatform {
+        /// The node's; `None` where it is not known and there is none for any.
+        wanted: Option<Platform>,
+        /// Those there are, at most 10.
+        offered: Vec<String>,
+    },
+    /// It is no image that a runtime takes.
+    NotAnImage {
+        /// What it is, in words that follow "it is".
+        what: String,
+        /// Whether older runtimes take it.
+        is_only_old: bool,
+    },
+    /// Its bytes are not those that its name or its manifest promise.
+    Corrupted {
+        /// The digest or the size that was promised.
+        promised: String,
+        /// The one that was seen.
+        seen: String,
+    },
+}
+
+/// The answer to `GET /v2/<name>/tags/list` (OCI distribution specification, 1.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Repository {
+    /// It has tags: it exists.
+    Exists,
+    /// 404: the registry knows no such repository.
+    Unknown,
+    /// Something else, which decides nothing.
+    NotTold {
+        /// The status; 0 where there was no answer.
+        status: u16,
+    },
+}
