@@ -18,6 +18,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// The rule that it shows, with the source of that rule.
     pub(crate) shows: String,
+    /// Why we do not come to what is expected yet. Nothing is expected less for it.
+    pub(crate) open: Option<String>,
     /// What is wrong with the registry, as `tests/cluster/ground/misbehave.go` has it.
     #[serde(default)]
     registry: Value,
