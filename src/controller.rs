@@ -4,7 +4,7 @@
 //! registry with a failing pod has a RegistryCheck. The reconcile of RegistryChecks does
 //! everything else, whoever wrote them. All of it runs only while this process leads.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::api::RegistryCheck;
 use crate::image::Host;
+use crate::image::platform::Platform;
 use crate::probe::Prober;
 use crate::server::Telemetry;
 use crate::target::pod::Pod;
@@ -71,6 +72,9 @@ struct Context {
     /// What is known of each check, by its uid. It outlives a loss of leadership.
     memory: Arc<Mutex<HashMap<String, Memory>>>,
     checks: Store<RegistryCheck>,
+    /// The platforms of nodes that were asked for, by the node's name. A node of another
+    /// platform has another name.
+    platforms: Mutex<BTreeMap<String, Platform>>,
     /// Keys to make sure of: a check exists, and it is reconciled.
     changed: mpsc::UnboundedSender<Key>,
     /// Checks to reconcile.
@@ -84,6 +88,10 @@ impl Context {
 
     fn memory(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn platforms(&self) -> MutexGuard<'_, BTreeMap<String, Platform>> {
+        self.platforms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All checks of a namespace and registry that are to stay.
@@ -193,6 +201,7 @@ async fn lead(
         telemetry: Arc::clone(telemetry),
         index: Mutex::default(),
         memory: Arc::clone(memory),
+        platforms: Mutex::default(),
         checks: checks.clone(),
         changed,
         triggers,

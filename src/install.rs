@@ -93,6 +93,7 @@ fn cluster_role() -> Value {
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
             {"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": ["get"]},
             {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
             {
                 "apiGroups": [group],
                 "resources": ["registrychecks"],

@@ -16,6 +16,7 @@ use crate::target::SecretSource;
 
 pub mod keyring;
 pub mod node;
+pub mod platform;
 
 use keyring::PullSecret;
 
@@ -28,6 +29,15 @@ pub enum Error {
         /// The namespace.
         namespace: String,
         /// The secret.
+        name: String,
+        /// What went wrong.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Reading a node failed.
+    #[error("cannot read node {name}")]
+    ReadNode {
+        /// The node.
         name: String,
         /// What went wrong.
         #[source]

@@ -59,6 +59,8 @@ pub struct PodRef {
     pub uid: String,
     /// What made it: `replicaset/api-6d4cf56db6`, or its own name where nothing did.
     pub workload: String,
+    /// Its node; empty while it has none.
+    pub node: String,
 }
 
 impl PodRef {
@@ -167,6 +169,7 @@ pub fn read_pod(pod: &Pod) -> PodState {
                 workload: workload(pod).unwrap_or_else(|| name.clone()),
                 name,
                 uid: pod.metadata.uid.clone().unwrap_or_default(),
+                node: pod.spec.node_name.clone(),
             },
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             pull_secrets: pull_secrets(pod),

@@ -72,6 +72,7 @@ impl Error {
         match self {
             Self::Resolve(resolve::Error::ReadSecret { .. }) => "ReadSecret",
             Self::Resolve(resolve::Error::ReadServiceAccount { .. }) => "ReadServiceAccount",
+            Self::Resolve(resolve::Error::ReadNode { .. }) => "ReadNode",
             Self::Publish(publish::Error::WriteEvent { .. }) => "WriteEvent",
             Self::Publish(publish::Error::WriteStatus { .. }) => "WriteStatus",
             Self::Read { .. } => "Read",

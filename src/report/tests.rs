@@ -35,6 +35,7 @@ fn pods(n: usize) -> Vec<PodRef> {
             name: format!("api-{n:04}"),
             uid: format!("uid-{n}"),
             workload: format!("replicaset/api-{}", n % 4),
+            node: String::new(),
         })
         .collect()
 }

@@ -28,6 +28,8 @@ pub struct Pod {
 pub struct PodSpec {
     /// The service account; empty where it has none, as pods from files of a node.
     pub service_account_name: String,
+    /// The node; empty while the pod has none.
+    pub node_name: String,
     /// The pull secrets, in order; an entry may lack its name.
     pub image_pull_secrets: Vec<SecretReference>,
     /// The containers.

@@ -376,7 +376,7 @@ fn correlation_ids_do_not_make_two_causes() {
 fn what_makes_a_pod_again_is_told_by_its_owner() {
     let restartable = |workload: &str| {
         let (name, uid) = ("app".to_owned(), "1".to_owned());
-        PodRef { name, uid, workload: workload.to_owned() }.restartable()
+        PodRef { name, uid, workload: workload.to_owned(), node: String::new() }.restartable()
     };
     assert_eq!(restartable("replicaset/api-6d4cf56db6").as_deref(), Some("deployment/api"));
     assert_eq!(restartable("daemonset/agent").as_deref(), Some("daemonset/agent"));

@@ -27,6 +27,7 @@ async fn the_account_may_do_what_it_does_and_nothing_else() {
     let expected = [
         "events [] [] [list]",
         "events.events.k8s.io [] [] [create patch]",
+        "nodes [] [] [get]",
         "pods [] [] [get list watch]",
         "registrychecks.registrycheck.dev [] [] [get list watch create delete]",
         "registrychecks.registrycheck.dev/status [] [] [patch]",
@@ -45,7 +46,7 @@ async fn the_account_may_do_what_it_does_and_nothing_else() {
         ],
     );
     for forbidden in
-        [["list", "secrets"], ["watch", "secrets"], ["create", "pods"], ["get", "nodes"]]
+        [["list", "secrets"], ["watch", "secrets"], ["create", "pods"], ["list", "nodes"]]
     {
         let arguments = ["auth", "can-i", forbidden[0], forbidden[1], "-A", "--as", ACCOUNT];
         assert!(!try_kubectl(&arguments, "").0, "it must not {}", forbidden.join(" "));

@@ -9,6 +9,7 @@ use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
 use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
 use crate::evidence::{Attempt, End, Evidence};
 use crate::image::ImageRef;
+use crate::image::platform::Platform;
 use crate::probe::{Options, Prober};
 use crate::report::Outcome;
 use crate::resolve::{self, Fetched, Versions};
@@ -25,6 +26,8 @@ const PROBES_AT_ONCE: usize = 4;
 pub(super) struct Ground {
     /// The pull secrets of each list.
     fetched: BTreeMap<SecretSource, Fetched>,
+    /// The platforms of the nodes of failing pods, by the node's name, where they are known.
+    platforms: BTreeMap<String, Platform>,
     /// How `spec.images` are probed; pods' images are probed as a node would.
     lax: Lax,
     /// The versions of all that was read.
@@ -64,7 +67,34 @@ pub(super) async fn prepare(
         Some(versions) => laxity(context, check, versions).await?,
         None => Lax::No,
     };
-    Ok(Ground { fetched, lax, versions })
+    let platforms = platforms(context, targets).await?;
+    Ok(Ground { fetched, platforms, lax, versions })
+}
+
+/// The platform of the first node of each target, of which there is one for each failure.
+async fn platforms(
+    context: &Context,
+    targets: &[Target],
+) -> Result<BTreeMap<String, Platform>, Error> {
+    let mut platforms = BTreeMap::new();
+    for node in targets.iter().filter_map(node) {
+        let known = context.platforms().get(node).cloned();
+        let platform = match known {
+            Some(platform) => Some(platform),
+            None => {
+                resolve::platform::platform(&context.client, node).await.map_err(Error::Resolve)?
+            }
+        };
+        if let Some(platform) = platform {
+            context.platforms().insert(node.to_owned(), platform.clone());
+            platforms.insert(node.to_owned(), platform);
+        }
+    }
+    Ok(platforms)
+}
+
+fn node(target: &Target) -> Option<&str> {
+    target.pods.iter().map(|pod| pod.node.as_str()).find(|node| !node.is_empty())
 }
 
 /// What the spec asks of the probes of its images. What cannot be done is said, and nothing is
@@ -157,7 +187,9 @@ pub(super) async fn outcomes(
         .collect();
     let open = targets.iter().zip(&settled).filter(|(_, settled)| settled.is_none());
     let questions: BTreeMap<Question<'_>, ImageRef> = open
-        .filter_map(|(target, _)| Some((question(target), ImageRef::parse(&target.image).ok()?)))
+        .filter_map(|(target, _)| {
+            Some((question(target, ground), ImageRef::parse(&target.image).ok()?))
+        })
         .collect();
     let answers = questions.into_iter().map(|(question, image)| async move {
         let evidence = ask(context, check, ground, &question, &image).await;
@@ -166,24 +198,27 @@ pub(super) async fn outcomes(
     let answers: BTreeMap<Question<'_>, Evidence> =
         stream::iter(answers.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await;
     let outcomes = targets.iter().zip(settled).map(|(target, settled)| {
-        settled.unwrap_or_else(|| outcome(check, target, ground, answers.get(&question(target))))
+        settled.unwrap_or_else(|| {
+            outcome(check, target, ground, answers.get(&question(target, ground)))
+        })
     });
     outcomes.collect()
 }
 
-/// What a probe is about: the image, with whose secrets, and whether the spec asks for it and
-/// may be laxer than a node.
-type Question<'target> = (&'target str, &'target SecretSource, bool);
+/// What a probe is about: the image, with whose secrets, for which platform, and whether the
+/// spec asks for it and may be laxer than a node.
+type Question<'target> = (&'target str, &'target SecretSource, Option<&'target Platform>, bool);
 
-fn question(target: &Target) -> Question<'_> {
-    (&target.image, &target.secrets, target.complaint.is_none())
+fn question<'target>(target: &'target Target, ground: &'target Ground) -> Question<'target> {
+    let platform = node(target).and_then(|node| ground.platforms.get(node));
+    (&target.image, &target.secrets, platform, target.complaint.is_none())
 }
 
 async fn ask(
     context: &Context,
     check: &RegistryCheck,
     ground: &Ground,
-    (_, source, of_spec): &Question<'_>,
+    (_, source, platform, of_spec): &Question<'_>,
     image: &ImageRef,
 ) -> Evidence {
     let prober = match &ground.lax {
@@ -191,7 +226,8 @@ async fn ask(
         Lax::No | Lax::Yes(..) | Lax::Refused(_) => &context.prober,
     };
     let access = ground.access(source, image);
-    let options = Options::within(due::timeout(&check.spec), clock::now());
+    let options =
+        Options { platform: *platform, ..Options::within(due::timeout(&check.spec), clock::now()) };
     let mut evidence = prober.probe(image, &access, options).await;
     context.telemetry.probed(&evidence);
     let unattached = ground.unattached(source, image);

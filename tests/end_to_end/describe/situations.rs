@@ -56,6 +56,7 @@ fn pods(workload: &str, n_pods: usize) -> Vec<PodRef> {
             name: name(n),
             uid: format!("{workload}-{n}"),
             workload: format!("replicaset/{workload}-6d4cf56db6"),
+            node: String::new(),
         })
         .collect()
 }
