@@ -84,7 +84,7 @@ end-to-end:
 	  (cd tests/cluster && go vet ./ground && go test ./ground); \
 	  printf '\n== The credentials, compared with the kubelet'"'"'s own packages\n'; \
 	  cargo build --locked --quiet; \
-	  (cd tests/cluster && go vet ./keyring && \
+	  (cd tests/cluster && go vet ./keyring ./proxy && go test -count=1 ./proxy && \
 	    REGISTRYCHECK_BINARY=$(abspath $(target))/debug/registrycheck go test -count=1 ./keyring); \
 	  tests/cluster/teardown_test.sh; \
 	else \

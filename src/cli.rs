@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::controller::{self, Clients, Settings};
 use crate::install;
+use crate::probe::proxy::Proxies;
 use crate::probe::{self, Prober};
 use crate::server::{self, Telemetry};
 
@@ -210,6 +211,7 @@ async fn run_controller(arguments: Run) -> anyhow::Result<()> {
         ca_bundle_pem,
         token_hosts: arguments.token_hosts,
         forbidden: api_server_addresses(&config),
+        proxies: proxies(),
         ..probe::Settings::default()
     })
     .context("cannot prepare to probe")?;
@@ -229,6 +231,16 @@ async fn run_controller(arguments: Run) -> anyhow::Result<()> {
         served = server::serve(listener, Arc::clone(&telemetry)) => served.context("the server failed"),
         () = controller::run(clients, prober, settings, telemetry, shutdown()) => Ok(()),
     }
+}
+
+/// The proxies of this program's environment, which are those of a container runtime with the
+/// same one.
+fn proxies() -> Proxies {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "variables in two spellings that every program reads, and that may hold passwords"
+    )]
+    Proxies::from_variables(|name| std::env::var(name).ok())
 }
 
 /// No probe goes to the API server, whatever a pod calls its registry.

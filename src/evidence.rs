@@ -233,6 +233,8 @@ pub enum Role {
     RedirectTarget,
     /// A host to which it redirects for configurations and layers.
     DataHost,
+    /// The proxy on the way to any of these.
+    Proxy,
 }
 
 /// An HTTP answer that is no success.
@@ -313,6 +315,10 @@ pub enum Failure {
         /// The library's words.
         detail: String,
     },
+    /// The proxy on the way wants a user name and a password (RFC 9110, 15.5.8).
+    ProxyLoginWanted,
+    /// The proxy on the way does not connect to the server (RFC 9110, 9.3.6).
+    TunnelRefused,
 }
 
 /// Why a certificate was refused.

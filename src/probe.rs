@@ -20,6 +20,7 @@ mod failure;
 mod login;
 mod memory;
 mod protocol;
+pub mod proxy;
 mod pull;
 mod tls;
 mod token;
@@ -47,6 +48,7 @@ use budget::Turns;
 use dns::Names;
 use memory::Memory;
 use protocol::realm::HostPolicy;
+use proxy::Proxies;
 use tls::Trust;
 
 /// What the operator decides about probes.
@@ -64,6 +66,8 @@ pub struct Settings {
     pub insecure_hosts: Vec<String>,
     /// Further addresses that are never asked, such as the API server's.
     pub forbidden: Vec<IpAddr>,
+    /// The proxies through which requests go.
+    pub proxies: Proxies,
 }
 
 /// Tries images. Cheap to clone: the clones share one resolver and one set of authorities.
@@ -159,7 +163,7 @@ impl Prober {
         };
         // Each probe builds a client of its own; a setting that none can be built with shows
         // here, while there is still somebody to tell.
-        dial::client(&trust, &names, Duration::ZERO)?;
+        dial::client(&trust, &names, &settings.proxies, Duration::ZERO)?;
         Ok(Self { shared: Arc::new(Shared { settings, names, trust, hosts, addresses, common }) })
     }
 

@@ -26,6 +26,7 @@ const PURE: &[&str] = &[
     "resolve/keyring",
     "resolve/node",
     "probe/protocol.rs",
+    "probe/proxy.rs",
     "diagnose.rs",
     "diagnose",
     "record.rs",

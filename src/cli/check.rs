@@ -174,6 +174,7 @@ fn prober(
         allow_loopback: arguments.allow_loopback || asked::is_this_machine(registry),
         insecure_hosts: arguments.insecure_hosts.clone(),
         forbidden: surroundings.api_server.clone(),
+        proxies: super::proxies(),
     };
     Prober::new(settings).context("cannot prepare to probe")
 }

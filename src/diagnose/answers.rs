@@ -37,7 +37,9 @@ pub(super) fn finding(
 fn foreign(hop: &Hop) -> Option<String> {
     match hop.role {
         Role::Registry => None,
-        Role::TokenService | Role::RedirectTarget | Role::DataHost => Some(hop.host.clone()),
+        Role::TokenService | Role::RedirectTarget | Role::DataHost | Role::Proxy => {
+            Some(hop.host.clone())
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn missing(subject: Subject<'_>, step: StepName, hop: &Hop, said: &st
     let registry = subject.registry();
     let host = match hop.role {
         Role::Registry | Role::TokenService => String::new(),
-        Role::RedirectTarget | Role::DataHost => format!(" at {}", hop.host),
+        Role::RedirectTarget | Role::DataHost | Role::Proxy => format!(" at {}", hop.host),
     };
     let (code, message) = match step {
         StepName::Config | StepName::Layer => (

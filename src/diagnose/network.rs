@@ -47,12 +47,27 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
         Failure::NotHttp { detail } => {
             (Code::NotARegistry, format!("what answers at {place} does not speak HTTP ({detail})"))
         }
+        Failure::ProxyLoginWanted => (
+            Code::ProxyAuthenticationRequired,
+            format!("{place} wants a user name and a password"),
+        ),
+        Failure::TunnelRefused => {
+            (Code::ProxyUnreachable, format!("{place} does not connect to it"))
+        }
     };
     // What is to be done depends on what happens at the hop, whichever hop it is.
-    let remedy = subject.remedy_at(code, host);
+    let remedy = match hop.role {
+        Role::Proxy => subject.remedy(of_hop(code, hop.role), None),
+        Role::Registry | Role::RedirectTarget | Role::TokenService | Role::DataHost => {
+            subject.remedy_at(code, host)
+        }
+    };
     let code = of_hop(code, hop.role);
     let subject_of = match hop.role {
         Role::Registry | Role::RedirectTarget => message,
+        Role::Proxy => {
+            format!("the way to {} goes through a proxy, and {message}", subject.registry())
+        }
         Role::TokenService => {
             format!("the token service of {} cannot be reached: {message}", subject.registry())
         }
@@ -71,6 +86,8 @@ fn of_hop(code: Code, role: Role) -> Code {
         Role::Registry | Role::RedirectTarget => code,
         Role::TokenService => Code::TokenServiceUnreachable,
         Role::DataHost => Code::DataEndpointUnreachable,
+        Role::Proxy if code == Code::ProxyAuthenticationRequired => code,
+        Role::Proxy => Code::ProxyUnreachable,
     }
 }
 

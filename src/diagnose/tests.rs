@@ -23,6 +23,7 @@ fn hop(role: Role) -> Hop {
         Role::TokenService => "auth.r.test",
         Role::RedirectTarget => "cdn.r.test",
         Role::DataHost => "data.r.test",
+        Role::Proxy => "http://proxy.r.test:3128",
     };
     Hop { role, host: host.to_owned(), address: Some([10, 0, 0, 20].into()) }
 }

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tower::{Layer, Service};
+use url::Url;
 
 use super::PrepareError;
 use super::dns::Names;
+use super::proxy::Proxies;
 use super::tls::Trust;
 use super::trace::{Marks, Trace};
 
@@ -24,14 +26,17 @@ const USER_AGENT: &str = concat!("registrycheck/", env!("CARGO_PKG_VERSION"));
 ///
 /// Its connections have `patience` together for the addresses of a name, so that one that does
 /// not answer leaves time for the next (hyper-util shares it out, as Go's dialer does).
-/// It is not told of a proxy, follows no redirect by itself (each target is judged first) and
+/// It asks [`Proxies`] for a proxy, follows no redirect by itself (each target is judged first) and
 /// speaks HTTP/1.1, as containerd does: its transport has a dialer of its own and does not set
 /// `ForceAttemptHTTP2` (core/remotes/docker/config/hosts.go), so Go leaves HTTP/2 out.
 pub(super) fn client(
     trust: &Trust,
     names: &Arc<Names>,
+    proxies: &Proxies,
     patience: Duration,
 ) -> Result<reqwest::Client, PrepareError> {
+    let proxies = proxies.clone();
+    let proxy = move |url: &Url| proxies.of(url).map(|proxy| proxy.url().clone());
     let tls = trust.client().map_err(PrepareError::SetUpTls)?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
@@ -41,7 +46,7 @@ pub(super) fn client(
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        .no_proxy()
+        .proxy(reqwest::Proxy::custom(proxy))
         .http1_only()
         .user_agent(USER_AGENT)
         .build()

@@ -17,6 +17,7 @@ use super::connection::{self, host_of, literal, waiting_in};
 use super::failure::{self, Cause};
 use super::protocol::realm::HostPolicy;
 use super::protocol::{self, clean};
+use super::proxy::{Proxies, Proxy};
 use super::trace::Trace;
 use super::words::failure_in_words;
 
@@ -36,6 +37,7 @@ pub(super) struct Line<'settings> {
     pub(super) client: reqwest::Client,
     pub(super) hosts: &'settings HostPolicy,
     pub(super) addresses: &'settings AddressPolicy,
+    pub(super) proxies: &'settings Proxies,
     /// The registry: scheme, host and port.
     pub(super) registry: Url,
     pub(super) started: Instant,
@@ -140,24 +142,41 @@ impl Line<'_> {
         let receiving = trace.watch(receive(request, question.limit));
         let outcome = tokio::time::timeout(left, receiving).await;
         let marks = trace.read();
-        let waited = waiting_in(&marks, url).unwrap_or(question.step);
+        let proxy = self.proxies.of(url);
+        // What is dialled, and which step of that goes on.
+        let dialled = proxy.map_or(url, Proxy::url);
+        let waited = waiting_in(&marks, dialled).unwrap_or(question.step);
+        let mut address = literal(dialled);
         if let Ok(Ok(received)) = &outcome {
-            hop.address = received.address.map(|address| address.ip()).or(hop.address);
+            address = received.address.map(|address| address.ip()).or(address);
         }
-        hop.address = hop.address.or_else(|| marks.found.as_ref()?.addresses.first().copied());
-        let is_registry = role == Role::Registry;
-        let place = if is_registry { None } else { Some(hop.host.clone()) };
+        address = address.or_else(|| marks.found.as_ref()?.addresses.first().copied());
+        // The registry's own address is the proxy's business.
+        hop.address = if proxy.is_none() { address } else { hop.address };
+        let place = match proxy {
+            Some(proxy) => Some(proxy.to_string()),
+            None if role == Role::Registry => None,
+            None => Some(hop.host.clone()),
+        };
         let place = place.as_deref();
         let cause = match outcome {
             Ok(Ok(received)) => {
                 // What was dialled beside the connection that was used has no end yet.
                 if marks.connected.is_some() {
-                    steps.extend(connection::steps(&marks, url, place, hop.address, ""));
+                    steps.extend(connection::steps(&marks, dialled, place, address, ""));
                 }
                 let Received { status, headers, body, .. } = received;
+                // To a request over plain HTTP the proxy itself answers.
+                if let (Some(proxy), 407) = (proxy, status) {
+                    let hop = proxy_hop(proxy, address);
+                    return Err(End::Unreachable { hop, failure: Failure::ProxyLoginWanted });
+                }
                 return Ok(Reply { hop, status, headers, body });
             }
-            Ok(Err(error)) => failure::cause(&error, waited, &marks),
+            Ok(Err(error)) => match failure::of_tunnel(&error) {
+                Some(failure) if proxy.is_some() => Cause::Failure(failure),
+                Some(_) | None => failure::cause(&error, waited, &marks),
+            },
             Err(_) => Cause::Failure(self.out_of_time(waited, began)),
         };
         let failure = match cause {
@@ -165,20 +184,26 @@ impl Line<'_> {
                 Failure::TimedOut { during, millis: self.millis_since(began) }
             }
             Cause::Failure(failure) => failure,
+            Cause::NotTls { detail } if proxy.is_some() => Failure::Handshake { detail },
             Cause::NotTls { detail } => self.not_tls(url, hop.address, detail).await,
             Cause::Forbidden { address, class } => {
                 let words = format!("{address} is {class}");
-                steps.extend(connection::steps(&marks, url, place, Some(address), &words));
-                return Err(forbidden(hop.host, address, class));
+                steps.extend(connection::steps(&marks, dialled, place, Some(address), &words));
+                let host = proxy.map_or(hop.host, ToString::to_string);
+                return Err(forbidden(host, address, class));
             }
         };
         let mut words = failure_in_words(&failure);
         if let (StepName::Connect, Some(found)) = (waited, &marks.found)
             && found.addresses.len() > 1
         {
-            words = each_address(&found.addresses, url.port_or_known_default()).await;
+            words = each_address(&found.addresses, dialled.port_or_known_default()).await;
         }
-        steps.extend(connection::steps(&marks, url, place, hop.address, &words));
+        steps.extend(connection::steps(&marks, dialled, place, address, &words));
+        // Until TLS begins there is nobody but the proxy to talk to.
+        if let (Some(proxy), StepName::Dns | StepName::Connect) = (proxy, waited) {
+            hop = proxy_hop(proxy, address);
+        }
         Err(End::Unreachable { hop, failure })
     }
 
@@ -288,6 +313,10 @@ async fn each_address(addresses: &[IpAddr], port: Option<u16>) -> String {
         format!("{} {said}", address.ip())
     });
     futures::future::join_all(tried).await.join(", ")
+}
+
+fn proxy_hop(proxy: &Proxy, address: Option<IpAddr>) -> Hop {
+    Hop { role: Role::Proxy, host: proxy.to_string(), address }
 }
 
 fn forbidden(host: String, address: IpAddr, class: &str) -> End {

@@ -26,6 +26,18 @@ pub(super) enum Cause {
     },
 }
 
+/// What a proxy said that would not connect to a server. The type of this error has no name
+/// outside of hyper-util (client/legacy/connect/proxy/tunnel.rs), so that only its words are left.
+pub(super) fn of_tunnel(error: &(dyn Error + 'static)) -> Option<Failure> {
+    let words = chain(error).map(ToString::to_string);
+    let mut refusals = words.filter_map(|words| match words.strip_prefix("tunnel error: ")? {
+        "proxy authorization required" => Some(Failure::ProxyLoginWanted),
+        "unsuccessful" => Some(Failure::TunnelRefused),
+        _ => None,
+    });
+    refusals.next()
+}
+
 /// Finds the cause of `error`, which came up during `step`.
 pub(super) fn cause(error: &(dyn Error + 'static), step: StepName, marks: &Marks) -> Cause {
     if let Some(error) = find::<LookupError>(error) {

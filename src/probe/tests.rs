@@ -5,6 +5,7 @@ mod content;
 mod credentials;
 mod image;
 mod network;
+mod proxy;
 mod safety;
 mod server;
 mod zone;

@@ -160,12 +160,14 @@ impl<'walk> Walk<'walk> {
         if shared.hosts.is_plain(&registry) {
             registry = Url::parse(&format!("http://{endpoint}/")).ok()?;
         }
-        let client = dial::client(&shared.trust, &shared.names, patience(timeout)).ok()?;
+        let proxies = &shared.settings.proxies;
+        let client = dial::client(&shared.trust, &shared.names, proxies, patience(timeout)).ok()?;
         let manifest = protocol::manifest_url(&registry, image)?;
         let line = Line {
             client,
             hosts: &shared.hosts,
             addresses: &shared.addresses,
+            proxies,
             registry,
             started: Instant::now(),
             timeout,

@@ -62,5 +62,7 @@ pub(super) fn failure_in_words(failure: &Failure) -> String {
         }
         Failure::PlainHttp => "plain HTTP".to_owned(),
         Failure::NotHttp { detail } => format!("no HTTP: {detail}"),
+        Failure::ProxyLoginWanted => "407, the proxy wants a login".to_owned(),
+        Failure::TunnelRefused => "the proxy does not connect".to_owned(),
     }
 }

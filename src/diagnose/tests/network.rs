@@ -8,7 +8,7 @@ fn unreachable(role: Role, failure: Failure) -> Evidence {
         Role::TokenService | Role::DataHost => {
             Evidence { attempts: vec![attempt(Some("good"), end)], ..evidence() }
         }
-        Role::Registry | Role::RedirectTarget => {
+        Role::Registry | Role::RedirectTarget | Role::Proxy => {
             Evidence { opening: attempt(None, end), attempts: Vec::new(), ..evidence() }
         }
     }
@@ -166,4 +166,24 @@ fn a_redirects_target_is_named_as_the_hop() {
     let [finding] = diagnosis(&evidence).findings.try_into().unwrap();
     assert_eq!(finding.code, Code::ConnectionRefused);
     assert_eq!(finding.hop.as_deref(), Some("cdn.r.test"));
+}
+
+#[test]
+fn a_proxy_has_codes_of_its_own() {
+    let table = [
+        (Failure::ProxyLoginWanted, Code::ProxyAuthenticationRequired, "wants a user name"),
+        (
+            Failure::TunnelRefused,
+            Code::ProxyUnreachable,
+            "http://proxy.r.test:3128 (10.0.0.20) does not connect",
+        ),
+        (Failure::Refused, Code::ProxyUnreachable, "nothing accepts connections at http://proxy"),
+    ];
+    for (failure, code, words) in table {
+        let evidence = unreachable(Role::Proxy, failure);
+        let finding = &diagnosis(&evidence).findings[0];
+        assert_eq!(finding.code, code);
+        assert!(finding.message.contains(words), "{}", finding.message);
+        assert!(finding.remedy.contains("name r.test in NO_PROXY"), "{}", finding.remedy);
+    }
 }
