@@ -47,10 +47,9 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
         Failure::NotHttp { detail } => {
             (Code::NotARegistry, format!("what answers at {place} does not speak HTTP ({detail})"))
         }
-        Failure::ProxyLoginWanted => (
-            Code::ProxyAuthenticationRequired,
-            format!("{place} wants a user name and a password"),
-        ),
+        Failure::ProxyLoginWanted => {
+            (Code::ProxyAuthenticationRequired, format!("{place} wants a user name and a password"))
+        }
         Failure::TunnelRefused => {
             (Code::ProxyUnreachable, format!("{place} does not connect to it"))
         }

@@ -62,7 +62,11 @@ impl Resolve for Lookups {
         let names = Arc::clone(&self.names);
         let trace = Trace::current();
         Box::pin(async move {
-            let looked_up = names.look_up(name.as_str()).await;
+            let looked_up = if trace.is_to_proxy() {
+                names.find(name.as_str()).await
+            } else {
+                names.look_up(name.as_str()).await
+            };
             let mut marks = trace.marks();
             marks.looked_up = Some(Instant::now());
             let found = looked_up?;

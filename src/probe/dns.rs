@@ -87,26 +87,32 @@ impl Names {
         Ok(Self { resolver, server, policy })
     }
 
-    /// The addresses of `host`, which is a name and no address.
+    /// The addresses of `host`, which is a name and no address, that may be asked.
     pub(super) async fn look_up(&self, host: &str) -> Result<Found, LookupError> {
-        let all = if is_localhost(host) {
+        let Found { mut addresses, aliases } = self.find(host).await?;
+        let first = addresses.first().copied();
+        addresses.retain(|address| self.policy.class_of(*address).is_none());
+        match first.and_then(|first| Some((first, self.policy.class_of(first)?))) {
+            Some((address, class)) if addresses.is_empty() => {
+                Err(LookupError::Forbidden { address, class })
+            }
+            Some(_) | None => Ok(Found { addresses, aliases }),
+        }
+    }
+
+    /// All addresses of `host`: for a proxy, which the operator has chosen.
+    pub(super) async fn find(&self, host: &str) -> Result<Found, LookupError> {
+        let found = if is_localhost(host) {
             // RFC 6761, 6.3: never a question to a resolver.
             let addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             Found { addresses, aliases: Vec::new() }
         } else {
             self.ask(host).await?
         };
-        let Some(first) = all.addresses.first().copied() else {
+        if found.addresses.is_empty() {
             return Err(LookupError::NotFound { resolver: self.server.clone() });
-        };
-        let allowed = |address: &IpAddr| self.policy.class_of(*address).is_none();
-        let addresses: Vec<_> = all.addresses.into_iter().filter(allowed).collect();
-        match self.policy.class_of(first) {
-            Some(class) if addresses.is_empty() => {
-                Err(LookupError::Forbidden { address: first, class })
-            }
-            Some(_) | None => Ok(Found { addresses, aliases: all.aliases }),
         }
+        Ok(found)
     }
 
     async fn ask(&self, host: &str) -> Result<Found, LookupError> {

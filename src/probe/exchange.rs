@@ -137,12 +137,12 @@ impl Line<'_> {
         }
         let request = self.request(question, url, same_host);
         let began = Instant::now();
-        let trace = Trace::default();
+        let proxy = self.proxies.of(url);
+        let trace = Trace::new(proxy.is_some());
         let left = self.timeout.saturating_sub(self.started.elapsed());
         let receiving = trace.watch(receive(request, question.limit));
         let outcome = tokio::time::timeout(left, receiving).await;
         let marks = trace.read();
-        let proxy = self.proxies.of(url);
         // What is dialled, and which step of that goes on.
         let dialled = proxy.map_or(url, Proxy::url);
         let waited = waiting_in(&marks, dialled).unwrap_or(question.step);

@@ -41,9 +41,22 @@ tokio::task_local! {
 
 /// The marks of one question.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Trace(Arc<Mutex<Marks>>);
+pub(super) struct Trace {
+    marks: Arc<Mutex<Marks>>,
+    is_to_proxy: bool,
+}
 
 impl Trace {
+    /// The trace of a question for which the proxy is dialled, if it goes through one.
+    pub(super) fn new(is_to_proxy: bool) -> Self {
+        Self { marks: Arc::default(), is_to_proxy }
+    }
+
+    /// Whether it is a proxy that is dialled, which nobody but the operator chooses.
+    pub(super) fn is_to_proxy(&self) -> bool {
+        self.is_to_proxy
+    }
+
     /// The trace of the question for which this is called; one that nobody reads where there is
     /// none.
     pub(super) fn current() -> Self {
@@ -56,7 +69,7 @@ impl Trace {
     }
 
     pub(super) fn marks(&self) -> MutexGuard<'_, Marks> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was seen.

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::evidence::{End, Evidence, Failure, Role, StepName};
+use crate::evidence::{End, Evidence, Failure, NotSent, Role, StepName};
 use crate::probe::proxy::Proxies;
 
 use super::{Response, World, anonymous, manifest, names};
@@ -40,9 +40,13 @@ async fn serve(mut stream: TcpStream, refusal: Option<&'static str>) -> std::io:
 }
 
 fn through(port: u16) -> Proxies {
+    through_host(&format!("127.0.0.1:{port}"))
+}
+
+fn through_host(host: &str) -> Proxies {
     Proxies::from_variables(|name| {
         matches!(name, "HTTPS_PROXY" | "HTTP_PROXY")
-            .then(|| format!("http://someone:hunter2@127.0.0.1:{port}"))
+            .then(|| format!("http://someone:hunter2@{host}"))
     })
 }
 
@@ -74,6 +78,29 @@ async fn a_registry_is_asked_through_the_proxy() {
     assert_eq!(connect.host.as_deref(), Some(&*format!("http://127.0.0.1:{port}")));
     assert_eq!(connect.detail, format!("127.0.0.1:{port}"));
     assert!(matches!(evidence.opening.end, End::Served { .. }), "{evidence:?}");
+}
+
+/// The operator has chosen the proxy, wherever it is; what pods choose is judged nevertheless.
+#[tokio::test]
+async fn a_proxy_may_have_a_name_that_leads_to_this_machine() {
+    let mut world = World::new().await;
+    world.settings.allow_loopback = false;
+    let registry = world.serve(REGISTRY, |_| manifest()).await;
+    let port = proxy(None).await;
+    world.zone.has("proxy.shop.test", &["127.0.0.1"]);
+    for host in ["proxy.shop.test", "localhost"] {
+        world.settings.proxies = through_host(&format!("{host}:{port}"));
+        let evidence = world.probe(REGISTRY, &registry, &anonymous()).await;
+        assert!(matches!(evidence.opening.end, End::Served { .. }), "{evidence:?}");
+        let dns = &evidence.opening.steps[0];
+        assert_eq!((dns.name, dns.passed), (StepName::Dns, true));
+        assert_eq!(dns.host.as_deref(), Some(&*format!("http://{host}:{port}")));
+    }
+    world.settings.proxies = Proxies::default();
+    let evidence = world.probe(REGISTRY, &registry, &anonymous()).await;
+    let is_forbidden = matches!(&evidence.opening.end, End::NotSent { reason, .. }
+        if matches!(reason, NotSent::ForbiddenAddress { .. }));
+    assert!(is_forbidden, "{evidence:?}");
 }
 
 #[tokio::test]
