@@ -20,10 +20,12 @@ use crate::diagnose::{Subject, Verdict};
 use crate::evidence::login::Login;
 use crate::evidence::{Evidence, Step, Vantage};
 use crate::image::Host;
+use crate::image::platform::Platform;
 use crate::probe::{self, Options, Prober};
 use crate::record::{self, Record, Seen, Unprobed};
 
 use super::Output;
+use super::node::NodeArguments;
 use answer::Answer;
 use asked::Asked;
 use surroundings::Surroundings;
@@ -34,7 +36,9 @@ use surroundings::Surroundings;
     after_help = "The pull secrets are those of a pod, of a service account, or those named with \
     --pull-secret, read from the cluster that KUBECONFIG names; or those in the manifests given \
     with -f, and then no cluster is asked. Without any of these they are those of the service \
-    account default; where no cluster is at hand, the image is tried without a credential.\n\n\
+    account default; where no cluster is at hand, the image is tried without a credential. On a node, \
+    --node-config and --credential-provider-config add what the kubelet tries after them; where \
+    neither -f nor anything in a cluster is named, these are all there is.\n\n\
     Exit status: 0 the image can be pulled; 1 it cannot; 2 the arguments, the image or a manifest \
     are wrong; 3 undecided."
 )]
@@ -63,9 +67,15 @@ pub(super) struct Arguments {
     /// ServiceAccount, as YAML or JSON; - is the standard input; may be given several times.
     #[arg(short, long, value_name = "FILE", conflicts_with = "anonymous")]
     filename: Vec<PathBuf>,
+    #[command(flatten)]
+    node: NodeArguments,
     /// Use no credential.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["files", "credential_provider_config"])]
     anonymous: bool,
+    /// The platform of the node that is to run the image, such as linux/amd64 or linux/arm/v7.
+    /// Left out, an image of any platform will do.
+    #[arg(long, value_parser = parse_platform, value_name = "OS/ARCH")]
+    platform: Option<Platform>,
     /// The form of the answer.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -91,6 +101,14 @@ pub(super) struct Arguments {
     /// a loopback address, is asked without it.
     #[arg(long)]
     allow_loopback: bool,
+}
+
+fn parse_platform(text: &str) -> Result<Platform, String> {
+    Platform::parse(text).ok_or_else(|| {
+        format!(
+            "{text} is no platform: write for example linux/amd64, or with a variant linux/arm/v7"
+        )
+    })
 }
 
 /// Checks, answers, and says with which status to end.
@@ -136,11 +154,13 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
         laxity: laxity(arguments),
         seen: Seen::Unprobed(Unprobed { image: image.clone(), gaps: Vec::new() }),
     };
-    let access = surroundings.access(image);
+    let access = surroundings.access(image).await;
     let complaint = surroundings.complaint.as_ref();
     let subject = Subject { namespace: &surroundings.namespace, image, complaint };
     let observer: &(dyn Fn(&Step) + Sync) = if shows_progress(arguments) { &show } else { &|_| {} };
-    let options = Options { observer, ..Options::within(arguments.timeout, time_of_day()) };
+    let platform = arguments.platform.as_ref();
+    let options =
+        Options { platform, observer, ..Options::within(arguments.timeout, time_of_day()) };
     record.seen = if record::explained(subject, &access.gaps).is_some() {
         Seen::Unprobed(Unprobed { image: image.clone(), gaps: access.gaps })
     } else if let Asked::Registry(registry) = asked {

@@ -184,7 +184,7 @@ fn a_person_is_told_what_is_wrong_what_to_do_and_what_was_seen() {
     assert!(lines[0].starts_with(&verdict), "{}", outcome.out);
     assert!(lines[1].contains("kubectl create secret docker-registry regcred"), "{}", outcome.out);
     for expected in [
-        "Tried from here, with the pull secrets in standard input:",
+        "Tried from here, with the pull secrets in standard input, for any platform:",
         "  without a credential, as every pull begins",
         &format!("  secret regcred (key {host}): CredentialRejected"),
     ] {
@@ -210,6 +210,9 @@ fn what_is_wrong_on_the_command_line_is_said_with_what_to_write() {
     refused(&[image, "--pod", "p", "--pull-secret", "s"], "", "cannot be used with");
     refused(&[image, "--anonymous", "-f", "-"], "", "cannot be used with");
     refused(&[image, "--timeout", "soon"], "", "soon is no duration: write for example 30s");
+    refused(&[image, "--platform", "amd64"], "", "is no platform: write for example linux/amd64");
+    refused(&[image, "--platform", "a/b/c/d"], "", "with a variant linux/arm/v7");
+    refused(&[image, "--anonymous", "--node-config", "f"], "", "cannot be used with");
     refused(&[image, "--ca-file", "/etc/hostname"], "", "holds no certificate in PEM form");
     refused(&[image, "-o", "jsn"], "", "[possible values: text, json, yaml]");
     refused(&[image, "--node", "n"], "", "unexpected argument '--node'");
@@ -282,6 +285,48 @@ fn a_terminal_sees_each_step() {
 }
 
 /// What `check` wrote is what `tests/cases` reads.
+#[test]
+fn what_the_node_has_comes_after_the_pull_secrets() {
+    let host = registry(basic);
+    let image = format!("{host}/shop/api:v1");
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("node-of-check.json");
+    let login = json!({"auths": {&host: {"username": "alice", "password": CANARY}}});
+    std::fs::write(&file, login.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let wrong = secret(&host, "wrong-canary");
+    let both =
+        answered(&[&image, "-f", "-", "--node-config", file], &wrong, 0, "CredentialRejected");
+    assert_eq!(both["probes"][0]["credential"], format!("secret regcred (key {host})"));
+    assert_eq!(both["probes"][1]["credential"], format!("node file {file} (key {host})"));
+    answered(&[&image, "--node-config", file], "", 0, "Pullable");
+    for (arguments, input, place) in [
+        (
+            &["-f", "-"][..],
+            wrong.as_str(),
+            "the pull secrets in standard input and what the node has",
+        ),
+        (&[], "", "what the node has"),
+    ] {
+        let arguments = [&[image.as_str(), "--node-config", file], arguments].concat();
+        let outcome = check(&arguments, input);
+        let heading = format!("Tried from here, with {place}, for any platform:");
+        assert!(outcome.out.lines().any(|line| line == heading), "{heading}: {}", outcome.out);
+    }
+}
+
+#[test]
+fn an_image_is_for_the_platform_that_is_asked_for() {
+    let host = registry(basic);
+    let image = format!("{host}/shop/api:v1");
+    let right = secret(&host, CANARY);
+    let of = |platform| ["-f", "-", "--platform", platform];
+    // An image of one platform alone is pulled whatever its platform is.
+    answered(&[&[image.as_str()], &of("linux/amd64")[..]].concat(), &right, 0, "Pullable");
+    answered(&[&[image.as_str()], &of("linux/arm64")[..]].concat(), &right, 0, "PlatformMismatch");
+    let outcome = check(&[&[image.as_str()], &of("Linux/x86_64")[..]].concat(), &right);
+    assert!(outcome.out.contains("in standard input, for linux/amd64:"), "{}", outcome.out);
+}
+
 #[test]
 fn evidence_can_be_read_again() {
     let file = std::env::temp_dir().join(format!("registrycheck-read-{}.yaml", std::process::id()));

@@ -31,6 +31,10 @@ pub(super) enum Source {
         /// Its name.
         pod: String,
     },
+    /// Secrets, and after them what a node has.
+    WithNode(Box<Self>),
+    /// A node alone.
+    Node,
     /// Nowhere: that is what was asked for.
     Anonymous,
     /// Nowhere: there is no cluster to read secrets from.
@@ -129,7 +133,12 @@ impl Answer<'_> {
         match &self.record.seen {
             Seen::Evidence(evidence) => {
                 let place = self.origin.in_words();
-                lines.extend([String::new(), format!("Tried from here, {place}:")]);
+                let platform = evidence
+                    .platform
+                    .as_ref()
+                    .map_or_else(|| "any platform".to_owned(), ToString::to_string);
+                let heading = format!("Tried from here, {place}, for {platform}:");
+                lines.extend([String::new(), heading]);
                 lines.extend(self.tried(evidence.as_ref().into()));
                 lines.extend(evidence.repository.as_ref().map(tags));
                 lines.extend(not_used(&evidence.gaps));
@@ -228,6 +237,8 @@ impl Source {
             Self::Pod { namespace, pod } => {
                 format!("with the pull secrets of pod {pod} in namespace {namespace}")
             }
+            Self::WithNode(secrets) => format!("{} and what the node has", secrets.in_words()),
+            Self::Node => "with what the node has".to_owned(),
             Self::Anonymous => "without a credential, as --anonymous asks".to_owned(),
             Self::NoCluster => "without a credential, for no cluster is at hand and no secret is \
                                 given (set KUBECONFIG, or name a file with -f)"

@@ -12,6 +12,7 @@ use crate::complaint::Complaint;
 use crate::image::ImageRef;
 use crate::resolve::Fetched;
 use crate::resolve::keyring::{self, PullSecret};
+use crate::resolve::node::Node;
 use crate::target;
 use crate::target::pod::Pod;
 
@@ -34,6 +35,7 @@ pub(super) struct Surroundings {
     /// The addresses of the API server, which is no registry.
     pub(super) api_server: Vec<IpAddr>,
     secrets: Secrets,
+    node: Option<Node>,
 }
 
 enum Secrets {
@@ -50,14 +52,28 @@ impl Surroundings {
             fresh: false,
             api_server: Vec::new(),
             secrets: Secrets::Read(secrets),
+            node: None,
         }
     }
 
+    /// The same with what a node has beside it.
+    fn with_node(self, node: Option<Node>) -> Self {
+        let origin = match node {
+            Some(_) => Source::WithNode(Box::new(self.origin)),
+            None => self.origin,
+        };
+        Self { origin, node, ..self }
+    }
+
     /// The credentials for the image, in the kubelet's order.
-    pub(super) fn access(&self, image: &ImageRef) -> Access {
-        match &self.secrets {
+    pub(super) async fn access(&self, image: &ImageRef) -> Access {
+        let secrets = match &self.secrets {
             Secrets::Read(secrets) => keyring::lookup(secrets, image),
             Secrets::Fetched(fetched) => fetched.access(image),
+        };
+        match &self.node {
+            Some(node) => node.access_after(secrets, image).await,
+            None => secrets,
         }
     }
 }
@@ -66,20 +82,24 @@ impl Surroundings {
 pub(super) async fn read(arguments: &Arguments, image: &ImageRef) -> anyhow::Result<Surroundings> {
     let Arguments { namespace, context, pod, service_account, pull_secrets, filename, .. } =
         arguments;
+    let node = arguments.node.read()?;
     if arguments.anonymous {
         return Ok(Surroundings::of_secrets(Source::Anonymous, Vec::new()));
     }
     if !filename.is_empty() {
         let (origin, secrets) = files::secrets(filename)?;
-        return Ok(Surroundings::of_secrets(Source::Secrets(origin), secrets));
+        return Ok(Surroundings::of_secrets(Source::Secrets(origin), secrets).with_node(node));
     }
     let asks_cluster = [namespace, context, pod, service_account].into_iter().any(Option::is_some)
         || !pull_secrets.is_empty();
+    if node.is_some() && !asks_cluster {
+        return Ok(Surroundings { node, ..Surroundings::of_secrets(Source::Node, Vec::new()) });
+    }
     if !asks_cluster && !cluster::is_at_hand().await {
         return Ok(Surroundings::of_secrets(Source::NoCluster, Vec::new()));
     }
     let config = cluster::config(context.as_deref()).await?;
-    in_cluster(arguments, image, config).await
+    Ok(in_cluster(arguments, image, config).await?.with_node(node))
 }
 
 async fn in_cluster(
@@ -110,7 +130,7 @@ async fn in_cluster(
     };
     let fetched = cluster::fetch(&client, &namespace, &source).await?;
     let secrets = Secrets::Fetched(fetched);
-    Ok(Surroundings { namespace, origin, complaint, fresh, api_server, secrets })
+    Ok(Surroundings { namespace, origin, complaint, fresh, api_server, secrets, node: None })
 }
 
 async fn pod(client: &Client, namespace: &str, name: &str) -> anyhow::Result<Pod> {
