@@ -14,6 +14,7 @@ use super::catalogue::Code;
 use super::words::{self, Meaning};
 use super::{Diagnosis, Finding, Subject, Verdict, is_served, rank};
 
+mod content;
 mod difference;
 mod topic;
 
@@ -170,7 +171,7 @@ pub struct Heard<'heard> {
 /// A probe that was served what the kubelet has just failed to pull contradicts it, and then
 /// the kubelet's words say what differs. What was explained before by something that a probe
 /// sees, and is pullable now, was mended; the kubelet only has to try again. Words of an older
-/// attempt count where they are about what no probe sees.
+/// attempt count where they are about what no probe sees, or what this one did not come to.
 pub fn contradict(
     subject: Subject<'_>,
     image: &str,

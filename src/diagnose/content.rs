@@ -3,6 +3,7 @@
 use crate::api::Confidence;
 use crate::evidence::told::Unfit;
 use crate::evidence::{Answer, End, Evidence, Hop, Role, StepName};
+use crate::image::platform::Platform;
 
 use super::catalogue::Code;
 use super::{Finding, Subject};
@@ -89,6 +90,18 @@ pub(super) fn unfit(subject: Subject<'_>, hop: &Hop, step: StepName, problem: &U
 /// platform by the runtime (containerd, core/images/image.go, `Manifest`).
 pub(super) fn of_other_platform(subject: Subject<'_>, evidence: &Evidence) -> Option<Finding> {
     let node = evidence.platform.as_ref()?;
+    let own = other_platform(evidence)?;
+    let Subject { image, .. } = subject;
+    let message = format!(
+        "{image} is for {own} and the node is {node}: it is pulled, and would not start (exec format error)"
+    );
+    let remedy = subject.remedy(Code::PlatformMismatch, None);
+    Some(Finding::new(Code::PlatformMismatch, Confidence::Likely, message, remedy).into_warning())
+}
+
+/// The platform of what is served, where it is not one of the node's.
+pub(super) fn other_platform(evidence: &Evidence) -> Option<&Platform> {
+    let node = evidence.platform.as_ref()?;
     let mut ends = evidence.attempts.iter().chain(&evidence.anonymous).chain([&evidence.opening]);
     let own = ends.find_map(|attempt| match &attempt.end {
         End::Served { platform, .. } => platform.as_ref(),
@@ -98,15 +111,7 @@ pub(super) fn of_other_platform(subject: Subject<'_>, evidence: &Evidence) -> Op
         | End::NotSent { .. }
         | End::Unfit { .. } => None,
     })?;
-    if node.preference(own).is_some() {
-        return None;
-    }
-    let Subject { image, .. } = subject;
-    let message = format!(
-        "{image} is for {own} and the node is {node}: it is pulled, and would not start (exec format error)"
-    );
-    let remedy = subject.remedy(Code::PlatformMismatch, None);
-    Some(Finding::new(Code::PlatformMismatch, Confidence::Likely, message, remedy).into_warning())
+    node.preference(own).is_none().then_some(own)
 }
 
 /// The registry states a limit of pulls of which nothing is left: it answers the probe, which

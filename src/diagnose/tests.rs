@@ -14,6 +14,7 @@ mod both_fail;
 mod credentials;
 mod misleading;
 mod network;
+mod read_well;
 
 const IMAGE: &str = "r.test/shop/api:1";
 

@@ -7,6 +7,7 @@ use crate::image::Host;
 
 use super::super::catalogue::Code;
 use super::super::{Finding, Subject, quote};
+use super::content::{extent, is_read_well};
 use super::topic::Topic;
 use super::{Said, Seen, used};
 
@@ -23,12 +24,13 @@ pub(super) struct Difference {
 pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'_>>) -> Difference {
     let lasting = |finding| Difference { finding, passes: false, is_unseen: false };
     let unseen = |finding| Difference { finding, passes: false, is_unseen: true };
-    let Some(said) = said else { return lasting(unexplained(subject)) };
+    let Some(said) = said else { return lasting(unexplained(subject, &extent(evidence))) };
     let registry = subject.registry();
     let image = subject.image;
+    let served = extent(evidence);
     let quoted = quote(said.cause);
     if let Some(mirror) = &said.mirror {
-        return unseen(of_mirror(subject, mirror, &quoted));
+        return unseen(of_mirror(subject, mirror, &served, &quoted));
     }
     let host = said.first.host.as_deref().unwrap_or(registry.as_str());
     let disagrees = |message: String, remedy: String| {
@@ -40,17 +42,7 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
     if said.allows_no_credential()
         && let Some(used) = used(evidence)
     {
-        let finding = disagrees(
-            format!(
-                "{registry} serves the manifest of {image} with {used}, and the kubelet's last attempt may have been made without it, as the first one of a new pod can be"
-            ),
-            "Wait for the kubelet's next attempt, which comes within 5 minutes and reads the secret anew.".to_owned(),
-        );
-        return Difference {
-            finding: Finding { confidence: Confidence::Possible, ..finding },
-            passes: true,
-            is_unseen: false,
-        };
+        return first_attempt(subject, &served, &used.to_string(), &quoted);
     }
     match topic {
         Topic::Lookup => lasting(disagrees(
@@ -91,7 +83,7 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
             finding: Finding {
                 confidence: Confidence::Possible,
                 ..disagrees(
-                    format!("{host} had a fault when the kubelet asked, and serves the manifest of {image} now"),
+                    format!("{host} had a fault when the kubelet asked, and serves {served} now"),
                     "Wait for the kubelet's next attempt, which comes within 5 minutes.".to_owned(),
                 )
             },
@@ -99,21 +91,41 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
             is_unseen: false,
         },
         Topic::Refused | Topic::NoCredential | Topic::Hidden => lasting(disagrees(
-            format!("the node is refused, and the pod network is served the manifest of {image} {}", with(evidence)),
+            format!("the node is refused, and the pod network is served {served} {}", with(evidence)),
             "If a secret or a right was mended a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise look for a credential of the node's own, which is tried too: in the runtime's configuration, in config.json of the kubelet, or from a credential provider.".to_owned(),
         )),
         Topic::Absent => lasting(disagrees(
             format!("the node is told that {image} is not there, and the pod network is served its manifest"),
             format!("If the image was pushed a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise the node asks another server: look for a mirror in its /etc/containerd/certs.d/{registry}."),
         )),
+        Topic::DataHost if is_read_well(evidence, said) => lasting(disagrees(
+            format!("the node gets no answer from {host}, where {registry} keeps its layers, and the pod network is served {served}"),
+            format!("Open the way from the node to {host}: its routes, the firewall of its network, the address that its own resolver finds. On the node: curl -v https://{host}/"),
+        )),
+        Topic::Content if is_read_well(evidence, said) => lasting(disagrees(
+            format!("the node finds fault with what it is served ({}), and the pod network is served {served} without one", clause(said.first.code.row().title)),
+            format!("If the image was pushed a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise the node is served something else: look for a mirror in its /etc/containerd/certs.d/{registry}, and for a proxy that keeps old answers."),
+        )),
         Topic::Node | Topic::Identity | Topic::Mirror | Topic::Proxy | Topic::Limit
-        | Topic::Content => unseen(of_words(
+        | Topic::DataHost | Topic::Content => unseen(of_words(
             subject,
             said,
-            &format!("{registry} serves the manifest of {image} to the pod network, and the node fails all the same"),
+            &format!("{registry} serves {served} to the pod network, and the node fails all the same"),
         )),
-        Topic::Nothing => lasting(unexplained(subject)),
+        Topic::Nothing => lasting(unexplained(subject, &served)),
     }
+}
+
+/// The first attempt of a new pod can be made before the kubelet knows of its secret.
+fn first_attempt(subject: Subject<'_>, served: &str, used: &str, quoted: &str) -> Difference {
+    let message = format!(
+        "{} serves {served} with {used}, and the kubelet's last attempt may have been made without it, as the first one of a new pod can be; the kubelet says: {quoted}",
+        subject.registry()
+    );
+    let remedy = "Wait for the kubelet's next attempt, which comes within 5 minutes and reads the secret anew.";
+    let finding =
+        Finding::new(Code::NodeDisagrees, Confidence::Possible, message, remedy.to_owned());
+    Difference { finding, passes: true, is_unseen: false }
 }
 
 /// The words' own finding, beside a probe that failed as well.
@@ -150,11 +162,10 @@ fn of_words(subject: Subject<'_>, said: &Said<'_>, lead: &str) -> Finding {
     finding
 }
 
-fn of_mirror(subject: Subject<'_>, mirror: &str, quoted: &str) -> Finding {
+fn of_mirror(subject: Subject<'_>, mirror: &str, served: &str, quoted: &str) -> Finding {
     let registry = subject.registry();
     let message = format!(
-        "the node asks the mirror {mirror} in place of {registry} and fails there, while {registry} itself serves the manifest of {} to the pod network; the kubelet says: {quoted}",
-        subject.image
+        "the node asks the mirror {mirror} in place of {registry} and fails there, while {registry} itself serves {served} to the pod network; the kubelet says: {quoted}"
     );
     Finding::new(
         Code::MirrorUnreachable,
@@ -165,16 +176,12 @@ fn of_mirror(subject: Subject<'_>, mirror: &str, quoted: &str) -> Finding {
 }
 
 /// The words say nothing of the cause.
-fn unexplained(subject: Subject<'_>) -> Finding {
+fn unexplained(subject: Subject<'_>, served: &str) -> Finding {
     let words = match subject.complaint.and_then(Complaint::words) {
         Some(words) => format!(", while the kubelet has just failed: {}", quote(words)),
         None => ", while the kubelet has just failed to pull it".to_owned(),
     };
-    let message = format!(
-        "{} serves the manifest of {} to the pod network{words}",
-        subject.registry(),
-        subject.image
-    );
+    let message = format!("{} serves {served} to the pod network{words}", subject.registry());
     let remedy = subject.remedy(Code::NodeDisagrees, None);
     Finding::new(Code::NodeDisagrees, Confidence::Likely, message, remedy)
 }

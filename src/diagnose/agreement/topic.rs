@@ -40,7 +40,9 @@ pub(super) enum Topic {
     Hidden,
     /// What is missing.
     Absent,
-    /// What comes after the manifest's being served: its platform, its layers, their host.
+    /// The host that keeps the layers.
+    DataHost,
+    /// What comes after the manifest's being served: its platform, its layers.
     Content,
     /// Nothing that stops a pull.
     Nothing,
@@ -107,8 +109,8 @@ impl Topic {
             | Code::RepositoryNotAuthorized
             | Code::NotFoundOrNotAuthorized => Self::Hidden,
             Code::RepositoryNotFound | Code::TagNotFound => Self::Absent,
-            Code::DataEndpointUnreachable
-            | Code::ManifestDangling
+            Code::DataEndpointUnreachable => Self::DataHost,
+            Code::ManifestDangling
             | Code::LayerNotFound
             | Code::PlatformMismatch
             | Code::ManifestUnsupported
@@ -133,7 +135,7 @@ impl Topic {
             Self::Forbidden | Self::Limit | Self::Fault => 4,
             Self::TokenService => 5,
             Self::NoCredential | Self::Refused | Self::Hidden | Self::Absent => 6,
-            Self::Content => 7,
+            Self::DataHost | Self::Content => 7,
         })
     }
 
@@ -158,6 +160,7 @@ impl Topic {
             | Self::Refused
             | Self::Hidden
             | Self::Absent
+            | Self::DataHost
             | Self::Content
             | Self::Nothing => false,
         }

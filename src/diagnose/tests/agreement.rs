@@ -31,7 +31,7 @@ pub(super) fn subject<'subject>(
     Subject { namespace: "shop", image, complaint: Some(complaint) }
 }
 
-fn before(code: Code) -> FindingStatus {
+pub(super) fn before(code: Code) -> FindingStatus {
     let severity = if code == Code::NodeDisagrees { Severity::Warning } else { Severity::Error };
     serde_json::from_value(serde_json::json!({
         "code": code.as_str(), "severity": severity, "confidence": "Likely",
@@ -42,7 +42,7 @@ fn before(code: Code) -> FindingStatus {
     .unwrap()
 }
 
-fn contradicted(
+pub(super) fn contradicted(
     evidence: &Evidence,
     complaint: &Complaint,
     fresh: bool,
