@@ -267,7 +267,9 @@ fn is_served(attempt: &Attempt) -> bool {
 /// a firewall's.
 fn wants_credential(end: &End) -> bool {
     matches!(end, End::Answered { answer, .. } if answer.status == 401
-        || answer.status == 403 && answer.errors.iter().any(|error| error.code == "DENIED"))
+        || answer.status == 403
+            && !answers::names_the_client(answer)
+            && answer.errors.iter().any(|error| error.code == "DENIED"))
 }
 
 fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {

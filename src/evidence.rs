@@ -14,7 +14,7 @@ use crate::access::{Gap, Provenance};
 use crate::image::ImageRef;
 use crate::image::platform::Platform;
 
-use told::{Grant, Lifetime, PullLimit, Repository, Unfit};
+use told::{Flaw, Grant, Lifetime, PullLimit, Repository, Unfit};
 
 pub mod told;
 
@@ -87,6 +87,9 @@ pub struct Attempt {
     /// Until when the credential is valid, where its password is a token that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetime>,
+    /// What is wrong with the credential by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaw: Option<Flaw>,
     /// How it ended.
     pub end: End,
 }
@@ -94,7 +97,7 @@ pub struct Attempt {
 impl Attempt {
     /// An attempt of which nothing more is known than its steps and its end.
     pub fn new(credential: Option<Provenance>, steps: Vec<Step>, end: End) -> Self {
-        Self { credential, steps, grant: None, login: None, lifetime: None, end }
+        Self { credential, steps, grant: None, login: None, lifetime: None, flaw: None, end }
     }
 }
 

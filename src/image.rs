@@ -8,6 +8,7 @@
 mod explain;
 mod grammar;
 pub mod platform;
+mod suspicion;
 
 use std::fmt;
 
@@ -147,6 +148,12 @@ impl From<ImageRef> for String {
 pub struct Host(String);
 
 impl Host {
+    /// The registry that was probably meant, where this name looks misspelt.
+    pub fn meant(&self) -> Option<String> {
+        let port = self.port().map_or_else(String::new, |port| format!(":{port}"));
+        suspicion::meant(self.name()).map(|name| format!("{name}{port}"))
+    }
+
     /// Parses the `spec.registry` of a `RegistryCheck`: a lower-case `host` or `host:port`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::api::{Confidence, FindingStatus, Severity};
 use crate::complaint::Complaint;
 use crate::evidence::Evidence;
 
-use super::catalogue::Code;
+use super::catalogue::{Code, Stage};
 use super::words::{self, Meaning};
 use super::{Diagnosis, Finding, Subject, Verdict, is_served, rank};
 
@@ -70,7 +70,8 @@ pub(super) fn confidence(complaint: &Complaint, code: Code, host: &str) -> Confi
 /// as its body says; and a host with a code of its own keeps what happened there to itself.
 fn is_alike(said: Code, seen: Code) -> bool {
     let is_forbidden = |code| matches!(code, Code::AccessForbidden | Code::NetworkRuleDenied);
-    said == seen || is_forbidden(said) && is_forbidden(seen)
+    let is_misspelt = said == Code::DnsNameNotFound && seen == Code::RegistryNameSuspicious;
+    said == seen || is_forbidden(said) && is_forbidden(seen) || is_misspelt
 }
 
 /// Whether words that name the host `said` are about `host`. Docker Hub is asked under another
@@ -139,6 +140,10 @@ fn lead(said: &Said<'_>, seen: Code) -> Lead {
     if said.first.code == Code::NetworkRuleDenied && seen == Code::AccessForbidden {
         // The node was told whom the firewall refuses, and the probe was not.
         return words(Seen::Less);
+    }
+    if said.first.code == Code::AccessForbidden && seen.row().stage == Stage::Authorization {
+        // A bare 403, and the probe knows whose right is missing.
+        return Lead::Probe;
     }
     if said.mirror.is_some() || said.meanings().any(|meaning| is_alike(meaning.code, seen)) {
         // What the registry itself refuses, no mirror mends.

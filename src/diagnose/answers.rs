@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::api::Confidence;
-use crate::evidence::told::Repository;
+use crate::evidence::told::{Flaw, Repository};
 use crate::evidence::{Answer, Attempt, End, Evidence, Hop, NotSent, Role, StepName};
 
 use super::catalogue::Code;
@@ -63,15 +63,6 @@ impl Answered<'_> {
         self.attempt.credential.as_ref()?.pull_secret()
     }
 
-    /// Whether the answer is a firewall's, which says whom it refuses (Azure Container
-    /// Registry: `client with IP '…' is not allowed access`).
-    fn names_the_client(&self) -> bool {
-        self.answer.errors.iter().any(|error| {
-            error.message.contains("client with IP")
-                || error.message.contains("is not allowed access")
-        })
-    }
-
     /// Whether the credential is a token that was over when it was tried.
     fn is_expired(&self) -> bool {
         self.attempt.lifetime.as_ref().is_some_and(|lifetime| lifetime.is_over)
@@ -95,6 +86,20 @@ impl Answered<'_> {
     }
 }
 
+/// Whether an answer is a firewall's, which says whom it refuses (Azure Container Registry:
+/// `client with IP '…' is not allowed access`).
+pub(super) fn names_the_client(answer: &Answer) -> bool {
+    answer.errors.iter().any(|error| {
+        error.message.contains("client with IP") || error.message.contains("is not allowed access")
+    })
+}
+
+/// Whether an answer is a page for people, where a registry has words for programs.
+fn is_page(answer: &Answer) -> bool {
+    let body = answer.body.as_deref().unwrap_or_default().to_ascii_lowercase();
+    body.starts_with("<!doctype html") || body.starts_with("<html")
+}
+
 fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
     let image = subject.image;
     let Answered { hop, answer, .. } = answered;
@@ -103,18 +108,23 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
         _ if content::is_missing_part(answered.step, answer) => {
             content::missing(subject, answered.step, hop, &said)
         }
-        401 | 403 if answered.is_expired() => expired(subject, answered, &said),
-        401 | 403 if answered.lacks_pull() => not_authorized(subject, answered, &said),
-        401 if answered.has_token() => hidden(subject, answered, &said),
-        401 => rejected(subject, answered, &said),
-        403 if answered.names_the_client() => Finding::new(
+        403 if names_the_client(answer) => Finding::new(
             Code::NetworkRuleDenied,
             // The node may leave the cluster by another address.
             subject.confidence(Code::NetworkRuleDenied, &hop.host),
             format!("the firewall of {} refuses this cluster's address ({said})", hop.host),
             let_in(subject, answer),
         ),
-        403 if answered.has_error("DENIED") || answered.has_token() => {
+        401 | 403 if answered.attempt.flaw.is_some() => flawed(subject, answered, &said),
+        401 | 403 if answered.is_expired() => expired(subject, answered, &said),
+        401 | 403 if hop.role == Role::Registry && answered.lacks_pull() => {
+            not_authorized(subject, answered, &said)
+        }
+        401 if answered.has_token() => hidden(subject, answered, &said),
+        401 => rejected(subject, answered, &said),
+        403 if hop.role == Role::Registry
+            && (answered.has_error("DENIED") || answered.has_token()) =>
+        {
             hidden(subject, answered, &said)
         }
         403 => Finding::new(
@@ -122,6 +132,12 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
             subject.confidence(Code::AccessForbidden, &hop.host),
             format!("{} forbids access ({said})", hop.host),
             subject.remedy_at(Code::AccessForbidden, &hop.host),
+        ),
+        404 if is_page(answer) => Finding::new(
+            Code::NotARegistry,
+            Confidence::Likely,
+            format!("a web server answers at {}, and no registry ({said})", hop.host),
+            subject.remedy_at(Code::NotARegistry, &hop.host),
         ),
         404 => not_found(subject, answered, &said),
         429 => Finding::new(
@@ -169,6 +185,28 @@ fn rejected(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Findin
         (StepName::Token, _) | (_, Some(401)) => finding,
         (_, Some(_) | None) => Finding { confidence: Confidence::Likely, ..finding },
     }
+}
+
+/// A credential that is not sent, or not as it was meant: the secret is what has to be mended.
+fn flawed(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
+    let registry = subject.registry();
+    let code = Code::PullSecretMalformed;
+    let whose = answered.attempt.credential.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (confidence, message) = match answered.attempt.flaw {
+        Some(Flaw::LineBreak) => (
+            Confidence::Likely,
+            format!(
+                "the password in {whose} ends with a line break, which is sent with it, and {registry} refuses it ({said})"
+            ),
+        ),
+        Some(Flaw::Incomplete) | None => (
+            Confidence::Certain,
+            format!(
+                "{whose} has no user name or no password, as an entry whose login a credential helper keeps: the container runtime sends neither, and {registry} refuses that ({said})"
+            ),
+        ),
+    };
+    Finding::new(code, confidence, message, subject.remedy(code, answered.secret()))
 }
 
 /// A token that is over says so itself.

@@ -2,7 +2,7 @@
 
 use crate::access::{Gap, Provenance};
 use crate::api::{Confidence, Severity};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Vantage};
 
 use super::catalogue::{Code, Stage};
 use super::remedy::{either, is_azure};
@@ -56,31 +56,35 @@ pub(super) fn broken_keyring(subject: Subject<'_>, gaps: &[Gap]) -> Option<Findi
 }
 
 /// Without a failing pod nobody knows what the node's own identity can do, which the kubelet
-/// tries after the pull secrets. Where it mostly has one, as for the registries of Azure, what
-/// it could change is left open.
+/// tries after the pull secrets. Where it mostly has one, as for the registries of Azure, all
+/// that it could change is left open; elsewhere, where no pull secret is at hand.
 pub(super) fn leave_room_for_the_node(
     subject: Subject<'_>,
     evidence: &Evidence,
     verdict: Verdict,
     findings: &mut [Finding],
 ) -> Verdict {
-    let is_open = is_azure(subject.registry().as_str()) && !node::was_asked(evidence);
-    if subject.complaint.is_some() || !is_open {
+    if subject.complaint.is_some() || node::was_asked(evidence) {
         return verdict;
     }
+    let is_likely = is_azure(subject.registry().as_str());
+    // Who asks by hand means what he has named.
+    let for_pods = evidence.vantage == Vantage::Pod;
     let could_change = |finding: &&mut Finding| {
         let stage = finding.code.row().stage;
         let is_of_credentials =
             matches!(stage, Stage::Credential | Stage::Authentication | Stage::Authorization);
-        finding.severity == Severity::Error && is_of_credentials
+        let is_open = is_likely || for_pods && finding.code == Code::NoCredentials;
+        finding.severity == Severity::Error && is_of_credentials && is_open
     };
     let mut verdict = verdict;
     for finding in findings.iter_mut().filter(could_change) {
         verdict = Verdict::Undecided;
         finding.confidence = finding.confidence.max(Confidence::Likely);
         finding.message = format!(
-            "{}; the node's identity, which the kubelet tries too, was not probed",
-            finding.message
+            "{}; {}, which the kubelet tries too, was not probed",
+            finding.message,
+            if is_likely { "the node's identity" } else { "what the node itself may have" }
         );
     }
     verdict

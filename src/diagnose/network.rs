@@ -1,5 +1,6 @@
 //! Findings about servers that could not be reached.
 
+use crate::api::{Confidence, Severity};
 use crate::evidence::{Certificate, CertificateProblem, Failure, Hop, Role, StepName};
 
 use super::catalogue::Code;
@@ -7,6 +8,18 @@ use super::{Finding, Subject};
 
 /// What a failure to reach a server means.
 pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
+    let finding = named(subject, hop, failure);
+    let Failure::TimedOut { during, .. } = failure else { return finding };
+    // A runtime waits for an answer for minutes, and this probe does not: that decides nothing,
+    // unless the kubelet has met it too.
+    let was_connected = !matches!(during, StepName::Dns | StepName::Connect | StepName::Tls);
+    if was_connected && (subject.complaint.is_none() || finding.confidence > Confidence::Certain) {
+        return Finding { confidence: Confidence::Possible, ..finding.into_warning() };
+    }
+    finding
+}
+
+fn named(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
     let place = place(hop);
     let host = &hop.host;
     let (code, message) = match failure {
@@ -14,7 +27,11 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
             let says = resolver
                 .as_ref()
                 .map_or(String::new(), |resolver| format!(", says the resolver {resolver}"));
-            (Code::DnsNameNotFound, format!("{host} does not exist in the DNS{says}"))
+            let missing = format!("{host} does not exist in the DNS{says}");
+            if let (Role::Registry, Some(meant)) = (hop.role, subject.registry().meant()) {
+                return suspicious(subject, &missing, &meant);
+            }
+            (Code::DnsNameNotFound, missing)
         }
         Failure::LookupFailed { detail } => {
             (Code::DnsFailure, format!("{host} could not be looked up ({detail})"))
@@ -122,6 +139,14 @@ fn certificate(
     };
     let remedy = subject.remedy_at(code, &hop.host);
     Finding::new(code, subject.confidence(code, &hop.host), message, remedy)
+}
+
+/// A name that does not exist, and is nearly one that registries have.
+fn suspicious(subject: Subject<'_>, missing: &str, meant: &str) -> Finding {
+    let code = Code::RegistryNameSuspicious;
+    let message = format!("{missing}, and looks like {meant} misspelt");
+    let finding = Finding::new(code, Confidence::Likely, message, subject.remedy(code, None));
+    Finding { severity: Severity::Error, ..finding }
 }
 
 fn list(names: &[String]) -> String {

@@ -1,5 +1,5 @@
 use crate::access::{Mismatch, NodeSource, Provenance, ProviderFailure};
-use crate::evidence::told::Repository;
+use crate::evidence::told::{Flaw, Repository};
 use crate::evidence::{
     Answer, Certificate, CertificateProblem, Failure, Hop, NotSent, RegistryError, Role, Scheme,
     Step, Vantage,

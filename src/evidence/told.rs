@@ -40,6 +40,16 @@ pub struct Lifetime {
     pub is_over: bool,
 }
 
+/// What is wrong with a credential by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flaw {
+    /// It lacks its user name or its password, so that a runtime sends neither (containerd,
+    /// core/remotes/docker/authorizer.go, `AddResponses`).
+    Incomplete,
+    /// Its password ends with a line break, as a file's last line does.
+    LineBreak,
+}
+
 /// What is wrong with content that was served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]

@@ -125,7 +125,7 @@ impl Reader<'_> {
             };
             let unfit =
                 |problem| End::Unfit { hop: hop.clone(), step: StepName::Platform, problem };
-            match manifest::choose(&children, node) {
+            match manifest::choose(&children, node, self.walk.own_platform.as_ref()) {
                 Choice::Child(child) if child.has_digest() => {
                     name = child.platform.as_ref().map(ToString::to_string).unwrap_or_default();
                     has_to_match = child.platform.is_none();

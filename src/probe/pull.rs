@@ -1,5 +1,7 @@
 //! A pull as far as its manifest: HEAD as the runtime asks it, and the body beside it.
 
+use std::time::Duration;
+
 use futures::future;
 use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, HeaderValue, WWW_AUTHENTICATE};
@@ -20,6 +22,9 @@ use super::words;
 /// The largest manifest that is read, in bytes (OCI distribution specification, "Pushing
 /// Manifests": registries should take 4 MiB).
 pub(super) const MANIFEST_MAX: usize = 4 << 20;
+
+/// How long a request waits to be repeated after a 429.
+const BETWEEN_REPEATS: Duration = Duration::from_millis(40);
 
 /// What came of a pull.
 pub(super) struct Pulled {
@@ -129,6 +134,14 @@ impl Walk<'_> {
     async fn ask_head(&self, step: StepName, authorization: Option<&HeaderValue>) -> Asked {
         let url = &self.manifest;
         let mut asked = self.ask_manifest(step, Method::HEAD, url, authorization).await;
+        if matches!(&asked.result, Ok(reply) if reply.status == 429) {
+            // containerd repeats it five times within 40 ms, whatever Retry-After says
+            // (resolver.go, `retryRequest`); once is enough to tell a limit from a stumble.
+            tokio::time::sleep(BETWEEN_REPEATS).await;
+            let again = self.ask_manifest(step, Method::HEAD, url, authorization).await;
+            asked.took += again.took;
+            asked.result = again.result;
+        }
         if matches!(&asked.result, Ok(reply) if reply.status == 405) {
             let again = self.ask_manifest(step, Method::GET, url, authorization).await;
             asked.connection.extend(again.connection);

@@ -1,5 +1,6 @@
 //! The walk itself: the opening, each credential, the controls.
 
+use std::env::consts::{ARCH, OS};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::access::{Access, Credential};
-use crate::evidence::told::{Lifetime, PullLimit, Repository};
+use crate::evidence::told::{Flaw, Lifetime, PullLimit, Repository};
 use crate::evidence::{
     Attempt, End, Evidence, Failure, Hop, NotSent, Role, Scheme, Step, StepName, Vantage,
 };
@@ -134,6 +135,8 @@ pub(super) struct Walk<'walk> {
     pub(super) memory: &'walk Memory,
     /// The node's platform, where it is known.
     pub(super) platform: Option<&'walk Platform>,
+    /// This machine's.
+    pub(super) own_platform: Option<Platform>,
     /// What no answer may be kept with.
     pub(super) secrets: Vec<Secret>,
     now: Timestamp,
@@ -174,7 +177,8 @@ impl<'walk> Walk<'walk> {
         };
         let secrets = access.credentials.iter().flat_map(token::secrets_of).collect();
         let memory = &shared.common.memory;
-        Some(Self { line, image, manifest, memory, platform, secrets, now, observer })
+        let own_platform = Platform::parse(&format!("{OS}/{ARCH}"));
+        Some(Self { line, image, manifest, memory, platform, own_platform, secrets, now, observer })
     }
 
     /// Tells whoever watches what was just done.
@@ -200,6 +204,7 @@ impl<'walk> Walk<'walk> {
             }
         };
         tried.attempt.credential = Some(credential.provenance.clone());
+        tried.attempt.flaw = if is_whole { flaw(credential) } else { Some(Flaw::Incomplete) };
         tried.attempt.lifetime = lifetime(credential, self.now);
         tried
     }
@@ -288,6 +293,11 @@ impl<'walk> Walk<'walk> {
 /// How long connections may take of a probe's time: a part, so that the rest can say why.
 fn patience(timeout: Duration) -> Duration {
     timeout.mul_f32(0.75)
+}
+
+fn flaw(credential: &Credential) -> Option<Flaw> {
+    let ends = credential.password.expose().ends_with(b"\n");
+    ends.then_some(Flaw::LineBreak)
 }
 
 /// Until when a password is valid that is a token itself.

@@ -30,14 +30,16 @@ fn a_secret_of_the_account_that_the_pod_lacks_is_named() {
 
 #[test]
 fn no_credentials_is_never_certain() {
-    check(&without_credential(&[]), NotPullable, &[(Code::NoCredentials, Likely)]);
+    check(&without_credential(&[]), Undecided, &[(Code::NoCredentials, Likely)]);
+    let by_hand = Evidence { vantage: Vantage::Here, ..without_credential(&[]) };
+    check(&by_hand, NotPullable, &[(Code::NoCredentials, Likely)]);
     let unasked = Evidence { anonymous: None, ..without_credential(&[]) };
-    check(&unasked, NotPullable, &[(Code::NoCredentials, Likely)]);
+    check(&unasked, Undecided, &[(Code::NoCredentials, Likely)]);
     check_progress(&unasked, [Some(true), Some(false), None, None]);
     for image in [IMAGE, "nginx"] {
         let image = ImageRef::parse(image).unwrap();
         let evidence = Evidence { image, ..without_credential(&[]) };
-        check(&evidence, NotPullable, &[(Code::NoCredentials, Likely)]);
+        check(&evidence, Undecided, &[(Code::NoCredentials, Likely)]);
     }
 }
 

@@ -98,3 +98,78 @@ fn many_entries_of_one_secret_are_summed_up() {
     let message = &diagnosis(&without_credential(&gaps)).findings[0].message;
     assert!(message.len() < 700, "{}", message.len());
 }
+
+/// An answer of another server than the registry.
+fn of_host(role: Role, step: StepName, answer: Answer) -> End {
+    End::Answered { hop: hop(role), step, answer }
+}
+
+#[test]
+fn a_403_of_another_server_says_nothing_of_the_repository() {
+    let denied = || Answer {
+        status: 403,
+        errors: vec![RegistryError { code: "DENIED".to_owned(), message: String::new() }],
+        ..Answer::default()
+    };
+    let of_token = attempt(Some("bad"), of_host(Role::TokenService, StepName::Token, denied()));
+    let evidence_ = Evidence { attempts: vec![of_token], ..evidence() };
+    check(&evidence_, NotPullable, &[(Code::AccessForbidden, Certain)]);
+    let of_data = with_end(of_host(Role::DataHost, StepName::Config, denied()));
+    check(&of_data, NotPullable, &[(Code::AccessForbidden, Certain)]);
+}
+
+#[test]
+fn a_firewall_is_opened_before_a_secret_is_made() {
+    let message = "client with IP '192.0.2.7' is not allowed access.".to_owned();
+    let errors = vec![RegistryError { code: "DENIED".to_owned(), message }];
+    let answer = Answer { status: 403, errors, ..Answer::default() };
+    let end = of_host(Role::TokenService, StepName::Token, answer);
+    let evidence = Evidence { anonymous: Some(attempt(None, end)), ..without_credential(&[]) };
+    check(&evidence, NotPullable, &[(Code::NetworkRuleDenied, Certain)]);
+}
+
+#[test]
+fn a_web_servers_404_is_no_registrys() {
+    let body = Some("<html><head><title>404 Not Found".to_owned());
+    let answer = Answer { status: 404, body, ..Answer::default() };
+    let end = of_host(Role::Registry, StepName::Challenge, answer);
+    let evidence = Evidence { opening: attempt(None, end), attempts: Vec::new(), ..evidence() };
+    check(&evidence, NotPullable, &[(Code::NotARegistry, Likely)]);
+}
+
+#[test]
+fn a_secret_that_nothing_is_sent_of_is_not_refused() {
+    for (flaw, confidence) in [(Flaw::Incomplete, Certain), (Flaw::LineBreak, Likely)] {
+        let mut bad = attempt(Some("bad"), answered(401, &[]));
+        bad.flaw = Some(flaw);
+        let evidence = Evidence { attempts: vec![bad], ..evidence() };
+        check(&evidence, NotPullable, &[(Code::PullSecretMalformed, confidence)]);
+    }
+}
+
+#[test]
+fn our_own_impatience_decides_nothing() {
+    let slow = |during| {
+        let failure = Failure::TimedOut { during, millis: 20_000 };
+        let end = End::Unreachable { hop: hop(Role::Registry), failure };
+        Evidence { opening: attempt(None, end), attempts: Vec::new(), ..evidence() }
+    };
+    check(&slow(StepName::Challenge), Undecided, &[(Code::ConnectionTimeout, Possible)]);
+    check(&slow(StepName::Connect), NotPullable, &[(Code::ConnectionTimeout, Certain)]);
+    let met = "Head \"https://r.test/v2/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+    let complaint = Complaint::PullFailed { cause: met.to_owned() };
+    let seen = slow(StepName::Challenge);
+    let subject = Subject { namespace: "shop", image: &seen.image, complaint: Some(&complaint) };
+    assert_eq!(diagnose(subject, &seen).verdict, NotPullable);
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_compared_with_those_of_registries() {
+    let image = ImageRef::parse("shop.azureacr.io/api:1").unwrap();
+    let failure = Failure::NameNotFound { resolver: None };
+    let end = End::Unreachable { hop: hop(Role::Registry), failure };
+    let opening = attempt(None, end);
+    let evidence = Evidence { image, opening, attempts: Vec::new(), ..evidence() };
+    check(&evidence, NotPullable, &[(Code::RegistryNameSuspicious, Likely)]);
+    assert!(diagnosis(&evidence).findings[0].message.contains("shop.azurecr.io misspelt"));
+}

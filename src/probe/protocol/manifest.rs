@@ -170,15 +170,20 @@ pub(in crate::probe) enum Choice<'index> {
 
 /// Chooses as containerd does: the best that the platform takes, then those that state no
 /// platform, in the index's order (core/images/image.go, `Manifest`). Where the node's platform
-/// is not known, the first that is an image's.
+/// is not known, the one that this machine would take, which is a node's too; else the first
+/// that is an image's.
 pub(in crate::probe) fn choose<'index>(
     children: &'index [Descriptor],
     node: Option<&Platform>,
+    own: Option<&Platform>,
 ) -> Choice<'index> {
     let rank = |child: &Descriptor| match (&child.platform, node) {
         (None, _) => Some(usize::MAX),
         (Some(platform), Some(node)) => node.preference(platform),
-        (Some(platform), None) => (platform.os != "unknown").then_some(0),
+        (Some(platform), None) if platform.os == "unknown" => None,
+        (Some(platform), None) => {
+            Some(own.and_then(|own| own.preference(platform)).unwrap_or(usize::MAX - 1))
+        }
     };
     let ranked = children.iter().filter_map(|child| Some((rank(child)?, child)));
     match ranked.min_by_key(|(rank, _)| *rank) {
@@ -272,7 +277,8 @@ mod tests {
     fn chooses(platforms: &[&str], node: Option<&str>, expected: Option<&str>) {
         let children = index(platforms);
         let node = node.map(|node| Platform::parse(node).unwrap());
-        let chosen = match choose(&children, node.as_ref()) {
+        let own = Platform::parse("linux/arm64");
+        let chosen = match choose(&children, node.as_ref(), own.as_ref()) {
             Choice::Child(child) => Some(child.digest.as_str()),
             Choice::None(_) => None,
         };
@@ -285,7 +291,8 @@ mod tests {
         chooses(&all, Some("linux/amd64"), Some("linux/amd64"));
         chooses(&all[..2], Some("linux/amd64"), Some("linux/386"));
         chooses(&all, Some("linux/s390x"), None);
-        chooses(&all, None, Some("linux/386"));
+        chooses(&all, None, Some("linux/arm64"));
+        chooses(&["linux/386", "linux/amd64"], None, Some("linux/386"));
         chooses(&["unknown/unknown", "linux/amd64"], None, Some("linux/amd64"));
         chooses(&["unknown/unknown"], None, None);
         chooses(&[], Some("linux/amd64"), None);
@@ -298,7 +305,10 @@ mod tests {
     fn an_index_says_what_it_has() {
         let children = index(&["linux/arm64/v8", "unknown/unknown", "linux/arm64/v8"]);
         let node = Platform::parse("linux/amd64");
-        assert_eq!(choose(&children, node.as_ref()), Choice::None(vec!["linux/arm64".to_owned()]));
+        assert_eq!(
+            choose(&children, node.as_ref(), None),
+            Choice::None(vec!["linux/arm64".to_owned()])
+        );
     }
 
     #[test]
