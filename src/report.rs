@@ -219,7 +219,12 @@ fn ready(registry: &str, outcomes: &[Outcome], findings: &[FindingStatus]) -> Re
     let said = by_cause.iter().find_map(|outcome| outcome.cause());
     let said = said.map_or(cause.message.as_str(), |said| said.message.as_str());
     let said = shorten(said.trim_end_matches('.'), findings::LONGEST_TEXT);
-    let mut message = format!("{}: {said}.", who_is_stopped(&by_cause));
+    let who = if fails_for_certain {
+        who_is_stopped(&by_cause)
+    } else {
+        format!("whether {} can be pulled is not known", what_is_stopped(&by_cause))
+    };
+    let mut message = sentence(&format!("{who}: {said}."));
     if !otherwise.is_empty() {
         let reasons = reasons(&otherwise);
         message = format!("{message} For other reasons{reasons}, {}.", who_is_stopped(&otherwise));
@@ -243,16 +248,21 @@ fn reasons(stopped: &[&Outcome]) -> String {
     }
 }
 
-/// `37 pods of 4 workloads cannot pull 2 images`.
-fn who_is_stopped(stopped: &[&Outcome]) -> String {
+/// `2 images`, or the one.
+fn what_is_stopped(stopped: &[&Outcome]) -> String {
     let mut images: Vec<&str> =
         stopped.iter().map(|outcome| outcome.target.image.as_str()).collect();
     images.sort_unstable();
     images.dedup();
-    let what = match images.as_slice() {
+    match images.as_slice() {
         [image] => (*image).to_owned(),
         several => format!("{} images", several.len()),
-    };
+    }
+}
+
+/// `37 pods of 4 workloads cannot pull 2 images`.
+fn who_is_stopped(stopped: &[&Outcome]) -> String {
+    let what = what_is_stopped(stopped);
     let mut pods: Vec<_> = stopped.iter().flat_map(|outcome| &outcome.target.pods).collect();
     pods.sort_unstable();
     pods.dedup();

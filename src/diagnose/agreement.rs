@@ -71,7 +71,9 @@ pub(super) fn confidence(complaint: &Complaint, code: Code, host: &str) -> Confi
 fn is_alike(said: Code, seen: Code) -> bool {
     let is_forbidden = |code| matches!(code, Code::AccessForbidden | Code::NetworkRuleDenied);
     let is_misspelt = said == Code::DnsNameNotFound && seen == Code::RegistryNameSuspicious;
-    said == seen || is_forbidden(said) && is_forbidden(seen) || is_misspelt
+    // A web server's 404 reads like a registry's.
+    let is_of_web_server = Topic::of(said) == Topic::Absent && seen == Code::NotARegistry;
+    said == seen || is_forbidden(said) && is_forbidden(seen) || is_misspelt || is_of_web_server
 }
 
 /// Whether words that name the host `said` are about `host`. Docker Hub is asked under another

@@ -14,7 +14,8 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
     // unless the kubelet has met it too.
     let was_connected = !matches!(during, StepName::Dns | StepName::Connect | StepName::Tls);
     if was_connected && (subject.complaint.is_none() || finding.confidence > Confidence::Certain) {
-        return Finding { confidence: Confidence::Possible, ..finding.into_warning() };
+        let message = format!("{}, for which a container runtime waits longer", finding.message);
+        return Finding::new(Code::Inconclusive, Confidence::Possible, message, finding.remedy);
     }
     finding
 }

@@ -25,7 +25,8 @@ pub(super) fn is_read_well(evidence: &Evidence, said: &Said<'_>) -> bool {
     let is_same_image = code == Code::DataEndpointUnreachable || evidence.platform.is_some();
     let is_other_platform =
         code == Code::PlatformMismatch && content::other_platform(evidence).is_some();
-    let is_within_layer = code == Code::ContentCorrupted && may_be_of_layer(said.cause);
+    let is_within_layer = code == Code::ContentCorrupted && may_be_of_layer(said.cause)
+        || code == Code::DataEndpointUnreachable && is_cut(said.cause);
     let is_looked_at = steps.iter().all(|step| has_passed(evidence, *step));
     is_looked_at && is_same_image && !is_other_platform && !is_within_layer
 }
@@ -51,4 +52,13 @@ fn has_passed(evidence: &Evidence, name: StepName) -> bool {
 /// `MakeRefKey`). What it does not call so can be a layer.
 fn may_be_of_layer(words: &str) -> bool {
     !["manifest-sha", "index-sha", "config-sha"].iter().any(|kind| words.contains(kind))
+}
+
+/// Whether a transfer was cut that had begun: the probe reads a layer's first byte only
+/// (containerd, core/content/helpers.go, `Copy`).
+fn is_cut(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    words.contains("failed to copy")
+        && ["read tcp", "unexpected eof"].iter().any(|end| words.contains(end))
+        && !words.contains("failed to do request")
 }

@@ -154,7 +154,7 @@ fn our_own_impatience_decides_nothing() {
         let end = End::Unreachable { hop: hop(Role::Registry), failure };
         Evidence { opening: attempt(None, end), attempts: Vec::new(), ..evidence() }
     };
-    check(&slow(StepName::Challenge), Undecided, &[(Code::ConnectionTimeout, Possible)]);
+    check(&slow(StepName::Challenge), Undecided, &[(Code::Inconclusive, Possible)]);
     check(&slow(StepName::Connect), NotPullable, &[(Code::ConnectionTimeout, Certain)]);
     let met = "Head \"https://r.test/v2/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
     let complaint = Complaint::PullFailed { cause: met.to_owned() };
