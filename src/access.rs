@@ -20,6 +20,15 @@ pub struct Access {
     pub gaps: Vec<Gap>,
 }
 
+/// What a pod's service account lists and the pod does not. The kubelet uses none of it.
+#[derive(Clone, Debug, Default)]
+pub struct Unattached {
+    /// The service account.
+    pub account: String,
+    /// The credentials for one image in the pull secrets that it lists.
+    pub credentials: Vec<Credential>,
+}
+
 /// One user name and password, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {

@@ -25,6 +25,7 @@ mod pull;
 mod tls;
 mod token;
 mod trace;
+mod unattached;
 mod walk;
 mod words;
 

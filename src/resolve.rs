@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Secret as KubernetesSecret, ServiceAccount};
 use kube::{Api, Client};
 use thiserror::Error;
 
-use crate::access::{Access, Credential, Gap};
+use crate::access::{Access, Gap, Unattached};
 use crate::image::{self, ImageRef};
 use crate::target::SecretSource;
 
@@ -61,6 +61,8 @@ pub enum Error {
 pub struct Fetched {
     secrets: Vec<PullSecret>,
     gaps: Vec<Gap>,
+    /// The pod's service account, where there is a pod.
+    account: String,
     unattached: Vec<PullSecret>,
     /// The versions of all that was read: equal versions are equal secrets.
     pub versions: Versions,
@@ -78,10 +80,10 @@ impl Fetched {
         Access { credentials, gaps: self.gaps.iter().cloned().chain(gaps).collect() }
     }
 
-    /// The credentials for `image` in what the pod's service account lists and the pod does not.
-    /// The kubelet uses none of them.
-    pub fn unattached(&self, image: &ImageRef) -> Vec<Credential> {
-        keyring::lookup(&self.unattached, image).credentials
+    /// What the pod's service account lists for `image` and the pod does not.
+    pub fn unattached(&self, image: &ImageRef) -> Unattached {
+        let Access { credentials, .. } = keyring::lookup(&self.unattached, image);
+        Unattached { account: self.account.clone(), credentials }
     }
 
     /// Whether a service account was asked for and is missing or may not be read. New pods
@@ -116,6 +118,7 @@ pub async fn fetch(
         }
     }
     if let SecretSource::Pod { account, .. } = source {
+        fetched.account.clone_from(account);
         let of_account = secrets_of_account(client, namespace, account, &mut fetched.versions);
         for name in of_account.await?.iter().filter(|name| !names.contains(name)) {
             if let Read::Secret(secret) =

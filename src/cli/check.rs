@@ -167,7 +167,8 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
         let login = prober.log_in(registry, &access, options).await;
         Seen::Login(Box::new(Login { vantage: Vantage::Here, ..login }))
     } else {
-        let evidence = prober.probe(image, &access, options).await;
+        let unattached = surroundings.unattached(image);
+        let (evidence, _) = prober.probe_for_pod(image, &access, unattached, options).await;
         Seen::Evidence(Box::new(Evidence { vantage: Vantage::Here, ..evidence }))
     };
     Ok((record, surroundings))

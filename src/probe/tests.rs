@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::access::{Access, Credential, Provenance};
+use crate::access::{Access, Credential, Provenance, Unattached};
 use crate::evidence::{Attempt, End, Evidence, StepName};
 use crate::image::ImageRef;
 use crate::image::platform::Platform;
@@ -74,16 +74,23 @@ impl World {
     }
 
     async fn probe_image(&self, image: &str, access: &Access) -> Evidence {
+        self.probe_for_pod(image, access, Unattached::default()).await
+    }
+
+    async fn probe_for_pod(
+        &self,
+        image: &str,
+        access: &Access,
+        unattached: Unattached,
+    ) -> Evidence {
         let policy = super::addresses(&self.settings);
         let names = Names::new(self.zone.config(), Zone::options(), policy).unwrap();
         let prober =
             Prober::with_names(self.settings.clone(), Arc::new(names), Arc::default()).unwrap();
         let image = ImageRef::parse(image).unwrap();
-        let evidence = {
-            let options =
-                Options { platform: self.platform.as_ref(), ..Options::within(self.timeout, NOW) };
-            prober.probe(&image, access, options).await
-        };
+        let options =
+            Options { platform: self.platform.as_ref(), ..Options::within(self.timeout, NOW) };
+        let (evidence, _) = prober.probe_for_pod(&image, access, unattached, options).await;
         assert_eq!(evidence.image, image);
         no_canary(&evidence);
         evidence

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use anyhow::{Context as _, bail};
 use kube::{Api, Client, Config};
 
-use crate::access::Access;
+use crate::access::{Access, Unattached};
 use crate::cli::words::{Origin, printable};
 use crate::cli::{Undecided, api_server_addresses, cluster, files};
 use crate::complaint::Complaint;
@@ -74,6 +74,14 @@ impl Surroundings {
         match &self.node {
             Some(node) => node.access_after(secrets, image).await,
             None => secrets,
+        }
+    }
+
+    /// What the pod's service account lists for the image and the pod does not.
+    pub(super) fn unattached(&self, image: &ImageRef) -> Unattached {
+        match &self.secrets {
+            Secrets::Read(_) => Unattached::default(),
+            Secrets::Fetched(fetched) => fetched.unattached(image),
         }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::stream::{self, StreamExt};
 
-use crate::access::{Access, Credential, Gap, Provenance};
+use crate::access::{Access, Unattached};
 use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
 use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
-use crate::evidence::{Attempt, End, Evidence};
+use crate::evidence::Evidence;
 use crate::image::ImageRef;
 use crate::image::platform::Platform;
 use crate::probe::{Options, Prober};
@@ -228,38 +228,17 @@ async fn ask(
     let access = ground.access(source, image);
     let options =
         Options { platform: *platform, ..Options::within(due::timeout(&check.spec), clock::now()) };
-    let mut evidence = prober.probe(image, &access, options).await;
-    context.telemetry.probed(&evidence);
     let unattached = ground.unattached(source, image);
-    if evidence.lacks_credential() && !unattached.is_empty() {
-        // A control: would it have been served with what the account lists?
-        let secrets = Access { credentials: unattached, gaps: Vec::new() };
-        let tried = prober.probe(image, &secrets, options).await;
-        context.telemetry.probed(&tried);
-        let of_account = tried.attempts.iter().filter_map(|attempt| not_attached(source, attempt));
-        evidence.gaps.splice(..0, of_account.take(1).collect::<Vec<_>>());
+    let (evidence, control) = prober.probe_for_pod(image, &access, unattached, options).await;
+    context.telemetry.probed(&evidence);
+    if let Some(control) = control {
+        context.telemetry.probed(&control);
     }
     evidence
 }
 
-/// What follows from trying a secret that only the pod's service account lists; nothing where
-/// the registry refuses it too.
-fn not_attached(source: &SecretSource, attempt: &Attempt) -> Option<Gap> {
-    let (SecretSource::Pod { account, .. }, Some(Provenance::PullSecret { secret, .. })) =
-        (source, &attempt.credential)
-    else {
-        return None;
-    };
-    let serves = match &attempt.end {
-        End::Served { .. } => true,
-        End::Unreachable { .. } | End::NotSent { .. } | End::Unfit { .. } => false,
-        End::Answered { .. } | End::Challenged { .. } => return None,
-    };
-    Some(Gap::SecretNotAttached { secret: secret.clone(), account: account.clone(), serves })
-}
-
 impl Ground {
-    fn unattached(&self, source: &SecretSource, image: &ImageRef) -> Vec<Credential> {
+    fn unattached(&self, source: &SecretSource, image: &ImageRef) -> Unattached {
         self.fetched.get(source).map(|fetched| fetched.unattached(image)).unwrap_or_default()
     }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::access::{Gap, Unattached};
 use crate::evidence::told::{Repository, Unfit};
 use crate::evidence::{End, Role, Scheme, StepName};
 
@@ -113,6 +114,38 @@ async fn basic_credentials_are_tried_in_order() {
 
     let evidence = world.probe(REGISTRY, &registry, &access(&[wrong])).await;
     assert_eq!((evidence.attempts.len(), evidence.anonymous), (1, None));
+}
+
+/// What only the pod's service account lists is tried after all else was refused.
+#[tokio::test]
+async fn an_unattached_secret_is_a_control() {
+    let world = World::new().await;
+    let registry = world.serve(REGISTRY, basic_registry).await;
+    let image = format!("{REGISTRY}:{}/shop/api:1", registry.port());
+    let right = credential("regcred", "robot", PASSWORD);
+    let wrong = credential("old", "robot", "canary-wrong");
+    let listed = |credentials: &[_]| Unattached {
+        account: "builder".to_owned(),
+        credentials: credentials.to_vec(),
+    };
+    let both = listed(&[wrong.clone(), right.clone()]);
+    let evidence = world.probe_for_pod(&image, &anonymous(), both.clone()).await;
+    let gap = Gap::SecretNotAttached {
+        secret: "regcred".to_owned(),
+        account: "builder".to_owned(),
+        serves: true,
+    };
+    assert_eq!((evidence.gaps, evidence.attempts.len()), (vec![gap], 0));
+    let useless = listed(std::slice::from_ref(&wrong));
+    let evidence = world.probe_for_pod(&image, &access(&[wrong]), useless).await;
+    assert!(evidence.gaps.is_empty(), "{:?}", evidence.gaps);
+    let asked = registry.seen().len();
+    let evidence = world.probe_for_pod(&image, &access(&[right]), both).await;
+    assert!(evidence.gaps.is_empty(), "{:?}", evidence.gaps);
+    let all = registry.seen();
+    let basic = basic_header();
+    let mut sent = all[asked..].iter().filter_map(Request::authorization);
+    assert!(sent.all(|sent| sent == basic), "what is served needs no control");
 }
 
 #[tokio::test]
