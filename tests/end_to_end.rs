@@ -17,6 +17,7 @@ mod describe;
 mod events;
 mod lifecycle;
 mod paged;
+mod pods;
 mod remedies;
 mod resource;
 mod rights;

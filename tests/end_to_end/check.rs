@@ -17,7 +17,7 @@ fn check_of(kubeconfig: &str, arguments: &[&str]) -> Outcome {
 
 /// What is said of an image, with which status.
 #[track_caller]
-fn answered(kubeconfig: &str, arguments: &[&str], status: i32, code: &str) -> Value {
+pub(super) fn answered(kubeconfig: &str, arguments: &[&str], status: i32, code: &str) -> Value {
     let outcome = check_of(kubeconfig, &[arguments, &["-o", "json"]].concat());
     assert_eq!(outcome.status, status, "{arguments:?}: {}{}", outcome.out, outcome.err);
     let document: Value = serde_json::from_str(&outcome.out).unwrap();
@@ -25,7 +25,7 @@ fn answered(kubeconfig: &str, arguments: &[&str], status: i32, code: &str) -> Va
     document
 }
 
-fn kubeconfig() -> &'static str {
+pub(super) fn kubeconfig() -> &'static str {
     ground().facts["kubeconfig"].as_str().unwrap()
 }
 
