@@ -63,9 +63,12 @@ impl Answered<'_> {
         self.attempt.credential.as_ref()?.pull_secret()
     }
 
-    /// Whether the credential is a token that was over when it was tried.
+    /// Whether the credential is a token that was over when it was tried, and whoever looks at
+    /// credentials refused it.
     fn is_expired(&self) -> bool {
-        self.attempt.lifetime.as_ref().is_some_and(|lifetime| lifetime.is_over)
+        let is_over = self.attempt.lifetime.as_ref().is_some_and(|lifetime| lifetime.is_over);
+        let is_looked_at = matches!(self.hop.role, Role::Registry | Role::TokenService);
+        is_over && is_looked_at && self.attempt.login != Some(200)
     }
 
     /// Whether the token that was given says that it does not grant to pull.
@@ -106,7 +109,7 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
     let said = in_words(answer);
     match answer.status {
         _ if content::is_missing_part(answered.step, answer) => {
-            content::missing(subject, answered.step, hop, &said)
+            content::missing(subject, answered.step, hop, answer)
         }
         403 if names_the_client(answer) => Finding::new(
             Code::NetworkRuleDenied,
@@ -115,6 +118,9 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
             format!("the firewall of {} refuses this cluster's address ({said})", hop.host),
             let_in(subject, answer),
         ),
+        401 | 403 if hop.role == Role::Registry && content::is_part(answered.step) => {
+            content::refused(subject, answered.step, hop, answer, answered.attempt)
+        }
         401 | 403 if answered.attempt.flaw.is_some() => flawed(subject, answered, &said),
         401 | 403 if answered.is_expired() => expired(subject, answered, &said),
         401 | 403 if hop.role == Role::Registry && answered.lacks_pull() => {
@@ -209,7 +215,8 @@ fn flawed(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
     Finding::new(code, confidence, message, subject.remedy(code, answered.secret()))
 }
 
-/// A token that is over says so itself.
+/// A token that is over says so itself. Where it was taken for a token of the token service, or
+/// where whoever asks is forbidden more than that, something else can have been refused.
 fn expired(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
     let registry = subject.registry();
     let until = answered.attempt.lifetime.as_ref().map_or("", |lifetime| &lifetime.until);
@@ -219,7 +226,9 @@ fn expired(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding
     );
     let message = format!("{who} expired at {until}, and {registry} refuses it ({said})");
     let remedy = subject.remedy(Code::CredentialExpired, answered.secret());
-    Finding::new(Code::CredentialExpired, Confidence::Certain, message, remedy)
+    let is_plain = answered.answer.status == 401 && !answered.has_token();
+    let confidence = if is_plain { Confidence::Certain } else { Confidence::Likely };
+    Finding::new(Code::CredentialExpired, confidence, message, remedy)
 }
 
 /// The token service knows who asks, and its token does not grant to pull. Most services answer
@@ -269,7 +278,10 @@ fn not_found(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Findi
         }
         Some(Repository::Unknown) => {
             let (message, remedy) = repository_missing;
-            Finding::new(Code::RepositoryNotFound, Confidence::Certain, message, remedy)
+            // A registry may hide a repository so from who has no right to it.
+            let has_right = answered.grants_pull() || answered.step == StepName::Challenge;
+            let confidence = if has_right { Confidence::Certain } else { Confidence::Likely };
+            Finding::new(Code::RepositoryNotFound, confidence, message, remedy)
         }
         Some(Repository::NotTold { .. }) | None if answered.has_error("NAME_UNKNOWN") => {
             let (message, remedy) = repository_missing;
@@ -290,9 +302,11 @@ fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
     let who = answered
         .secret()
         .map_or_else(|| "an anonymous client".to_owned(), |secret| format!("pull secret {secret}"));
+    // A 403 without a registry's words can be a firewall's.
+    let is_bare = answered.answer.status == 403 && answered.answer.errors.is_empty();
     Finding::new(
         Code::NotFoundOrNotAuthorized,
-        Confidence::Certain,
+        if is_bare { Confidence::Likely } else { Confidence::Certain },
         format!(
             "{registry} refuses {image} to {who} ({said}): either it does not exist, or it may not be pulled with that; the registry hides which"
         ),

@@ -2,14 +2,16 @@
 
 use crate::api::Confidence;
 use crate::evidence::told::Unfit;
-use crate::evidence::{Answer, End, Evidence, Hop, Role, StepName};
+use crate::evidence::{Answer, Attempt, End, Evidence, Hop, Role, StepName};
 use crate::image::platform::Platform;
 
 use super::catalogue::Code;
-use super::{Finding, Subject};
+use super::{Finding, Subject, answers};
 
-/// What a 404 for a part of the image means, where its manifest was promised.
-pub(super) fn missing(subject: Subject<'_>, step: StepName, hop: &Hop, said: &str) -> Finding {
+/// What a 404 for a part of the image means, where its manifest was promised. Another host says so
+/// too where a signed address leads nowhere, and a proxy where it likes.
+pub(super) fn missing(subject: Subject<'_>, step: StepName, hop: &Hop, answer: &Answer) -> Finding {
+    let said = answers::in_words(answer);
     let Subject { image, .. } = subject;
     let registry = subject.registry();
     let host = match hop.role {
@@ -37,7 +39,48 @@ pub(super) fn missing(subject: Subject<'_>, step: StepName, hop: &Hop, said: &st
             ),
         ),
     };
-    Finding::new(code, Confidence::Certain, message, subject.remedy(code, None))
+    let is_unknown =
+        |code: &str| matches!(code, "BLOB_UNKNOWN" | "MANIFEST_UNKNOWN" | "MANIFEST_BLOB_UNKNOWN");
+    let is_told =
+        hop.role == Role::Registry && answer.errors.iter().any(|error| is_unknown(&error.code));
+    let alone = if is_told { Confidence::Certain } else { Confidence::Likely };
+    // The words of a runtime name the registry, wherever it sent the runtime.
+    let confidence = met_or(subject, code, registry.as_str(), alone);
+    Finding::new(code, confidence, message, subject.remedy(code, None))
+}
+
+/// The manifest was served, and a part that it names is refused: the image is there, and what may
+/// be read of it ends there.
+pub(super) fn refused(
+    subject: Subject<'_>,
+    step: StepName,
+    hop: &Hop,
+    answer: &Answer,
+    attempt: &Attempt,
+) -> Finding {
+    let is_denied = answer.errors.iter().any(|error| error.code == "DENIED");
+    let is_of_account = attempt.credential.is_some() && (answer.status == 401 || is_denied);
+    let (code, confidence) = if is_of_account {
+        (Code::PullNotAuthorized, Confidence::Likely)
+    } else {
+        (Code::AccessForbidden, subject.confidence(Code::AccessForbidden, &hop.host))
+    };
+    let message = format!(
+        "{} has the manifest of {}, and refuses {} that it names ({})",
+        subject.registry(),
+        subject.image,
+        part(step),
+        answers::in_words(answer)
+    );
+    Finding::new(code, confidence, message, subject.remedy_at(code, &hop.host))
+}
+
+/// Certain where the kubelet met the same.
+fn met_or(subject: Subject<'_>, code: Code, host: &str, alone: Confidence) -> Confidence {
+    match (subject.complaint, subject.confidence(code, host)) {
+        (Some(_), Confidence::Certain) => Confidence::Certain,
+        (Some(_), Confidence::Likely | Confidence::Possible) | (None, _) => alone,
+    }
 }
 
 /// What is wrong with what was served.
@@ -45,11 +88,13 @@ pub(super) fn unfit(subject: Subject<'_>, hop: &Hop, step: StepName, problem: &U
     let Subject { image, .. } = subject;
     let registry = subject.registry();
     let host = &hop.host;
-    let certain = |code: Code, message: String| {
-        Finding::new(code, Confidence::Certain, message, subject.remedy_at(code, host))
+    // The node may be served something else, and be of another platform than the first one.
+    let finding = |code: Code, message: String| {
+        let confidence = subject.confidence(code, host);
+        Finding::new(code, confidence, message, subject.remedy_at(code, host))
     };
     match problem {
-        Unfit::WebPage => certain(
+        Unfit::WebPage => finding(
             Code::NotARegistry,
             format!(
                 "{host} answers with a web page where a registry serves {}: a login page, a captive portal or a parked domain",
@@ -63,20 +108,23 @@ pub(super) fn unfit(subject: Subject<'_>, hop: &Hop, step: StepName, problem: &U
             };
             let node =
                 wanted.as_ref().map_or_else(|| "any platform".to_owned(), ToString::to_string);
-            certain(Code::PlatformMismatch, format!("{image} is not made for {node}; {offers}"))
+            finding(Code::PlatformMismatch, format!("{image} is not made for {node}; {offers}"))
         }
-        Unfit::NotAnImage { what, is_only_old: false } => certain(
-            Code::ManifestUnsupported,
-            format!("{image} is no image that a node can run: it is {what}"),
-        ),
+        Unfit::NotAnImage { what, is_only_old: false } => {
+            let message = format!("{image} is no image that a node can run: it is {what}");
+            let finding = finding(Code::ManifestUnsupported, message);
+            // Some runtimes mount an artifact as a volume (CRI-O 1.33).
+            let confidence = met_or(subject, finding.code, host, Confidence::Likely);
+            Finding { confidence, ..finding }
+        }
         Unfit::NotAnImage { what, is_only_old: true } => {
             let message = format!(
                 "{image} is {what}, which the container runtimes of today do not take (containerd 2, for one)"
             );
-            let finding = certain(Code::ManifestUnsupported, message).into_warning();
+            let finding = finding(Code::ManifestUnsupported, message).into_warning();
             Finding { confidence: Confidence::Likely, ..finding }
         }
-        Unfit::Corrupted { promised, seen } => certain(
+        Unfit::Corrupted { promised, seen } => finding(
             Code::ContentCorrupted,
             format!(
                 "{host} serves other bytes for {} of {image} than {registry} promises: {seen} in place of {promised}",
@@ -146,7 +194,12 @@ fn part(step: StepName) -> &'static str {
     }
 }
 
-/// Whether an answer is about a part of an image whose manifest was promised.
+/// Whether a step reads a part of an image whose manifest was promised.
+pub(super) fn is_part(step: StepName) -> bool {
+    matches!(step, StepName::Platform | StepName::Config | StepName::Layer)
+}
+
+/// Whether an answer is about such a part, and says that it is not there.
 pub(super) fn is_missing_part(step: StepName, answer: &Answer) -> bool {
-    answer.status == 404 && matches!(step, StepName::Platform | StepName::Config | StepName::Layer)
+    answer.status == 404 && is_part(step)
 }

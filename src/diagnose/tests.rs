@@ -11,6 +11,7 @@ use Verdict::{NotPullable, Pullable, Undecided};
 
 mod agreement;
 mod both_fail;
+mod content;
 mod credentials;
 mod misleading;
 mod network;
@@ -189,9 +190,11 @@ fn an_anonymous_success_never_makes_an_image_pullable_when_credentials_failed() 
 
 #[test]
 fn a_refusal_after_a_token_hides_what_it_is() {
-    for end in [answered(401, &[]), answered(403, &[]), answered(404, &[])] {
+    for end in [answered(401, &[]), answered(403, &["DENIED"]), answered(404, &[])] {
         check(&with_end(end), NotPullable, &[(Code::NotFoundOrNotAuthorized, Certain)]);
     }
+    let bare = with_end(answered(403, &[]));
+    check(&bare, NotPullable, &[(Code::NotFoundOrNotAuthorized, Likely)]);
     let attempts = vec![attempt(Some("bad"), answered(403, &["DENIED"]))];
     let denied = Evidence { attempts, ..evidence() };
     check(&denied, NotPullable, &[(Code::NotFoundOrNotAuthorized, Certain)]);
@@ -205,7 +208,7 @@ fn what_is_not_there_is_told_by_the_repository_or_by_the_code() {
     let table = [
         (Some(Repository::Exists), "", Code::TagNotFound, Certain),
         (Some(Repository::Exists), "NAME_UNKNOWN", Code::TagNotFound, Certain),
-        (Some(Repository::Unknown), "", Code::RepositoryNotFound, Certain),
+        (Some(Repository::Unknown), "", Code::RepositoryNotFound, Likely),
         (not_told(), "NAME_UNKNOWN", Code::RepositoryNotFound, Likely),
         (None, "NAME_UNKNOWN", Code::RepositoryNotFound, Likely),
         (not_told(), "MANIFEST_UNKNOWN", Code::TagNotFound, Likely),

@@ -52,16 +52,27 @@ impl Claims {
     pub(in crate::probe) fn grant(&self, repository: &str) -> Option<Grant> {
         let access = self.access.as_ref()?;
         let repositories = || access.iter().filter(|access| access.kind == "repository");
-        let own = repositories().filter(|access| access.name == repository);
+        let own = repositories().filter(|access| is_same(&access.name, repository));
         let mut actions: Vec<String> =
             own.flat_map(|access| access.actions.iter().map(|action| clean(action))).collect();
         actions.sort();
         actions.dedup();
         actions.truncate(10);
-        let has_others =
-            repositories().any(|access| access.name != repository && !access.actions.is_empty());
+        let has_others = repositories()
+            .any(|access| !is_same(&access.name, repository) && !access.actions.is_empty());
         Some(Grant { actions, has_others })
     }
+}
+
+/// Whether a token means the repository. Behind a proxy that rewrites paths the registry knows it
+/// by a longer name or by a shorter one, and some write all names in lower case.
+fn is_same(name: &str, repository: &str) -> bool {
+    let (name, repository) = (name.to_ascii_lowercase(), repository.to_ascii_lowercase());
+    let ends_so = |long: &str, short: &str| {
+        !short.is_empty()
+            && long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+    };
+    ends_so(&name, &repository) || ends_so(&repository, &name)
 }
 
 #[cfg(test)]
@@ -90,6 +101,16 @@ mod tests {
         );
         grants(
             r#"{"access":[{"type":"repository","name":"shop/web","actions":["pull"]}]}"#,
+            Some((&[], true)),
+        );
+        for name in ["mirror/shop/api", "api", "Shop/API"] {
+            let claims = format!(
+                r#"{{"access":[{{"type":"repository","name":"{name}","actions":["pull"]}}]}}"#
+            );
+            grants(&claims, Some((&["pull"], false)));
+        }
+        grants(
+            r#"{"access":[{"type":"repository","name":"","actions":["pull"]},{"type":"repository","name":"myshop/api","actions":["pull"]}]}"#,
             Some((&[], true)),
         );
         grants(r#"{"access":[]}"#, Some((&[], false)));
