@@ -146,8 +146,8 @@ const CASES: &[Case] = &[
         secret: Some(("bearer.test", true)),
         named: true,
         check: "bearer.test",
-        code: "NotFoundOrNotAuthorized",
-        says: "hides which",
+        code: "PullNotAuthorized",
+        says: "no right to pull secret/plans",
     },
     Case {
         name: "unknown-host",

@@ -25,6 +25,8 @@ use situations::Situation;
 
 const NAMESPACE: &str = "shop";
 const GROUP: &str = "described.registrycheck.dev";
+/// A name of its own, or kubectl means this one when the other tests say `registrycheck`.
+const PLURAL: &str = "describedchecks";
 /// The most lines that somebody reads through.
 const MOST_LINES: usize = 120;
 /// The most bytes of a status.
@@ -32,15 +34,17 @@ const MOST_BYTES: usize = 32 * 1024;
 
 fn second_definition() -> Value {
     let mut definition = install::crd();
-    definition["metadata"]["name"] = json!(format!("registrychecks.{GROUP}"));
+    definition["metadata"]["name"] = json!(format!("{PLURAL}.{GROUP}"));
     definition["spec"]["group"] = json!(GROUP);
+    definition["spec"]["names"]["plural"] = json!(PLURAL);
+    definition["spec"]["names"]["singular"] = json!("describedcheck");
     definition["spec"]["names"]["shortNames"] = json!([]);
     definition
 }
 
 /// The check as kubectl has it.
 fn read(name: &str) -> RegistryCheck {
-    let resource = format!("registrychecks.{GROUP}");
+    let resource = format!("{PLURAL}.{GROUP}");
     let text = kubectl(&["get", &resource, name, "-n", NAMESPACE, "-o", "json"]);
     serde_json::from_str(&text.replace(GROUP, "registrycheck.dev")).unwrap()
 }
@@ -48,7 +52,7 @@ fn read(name: &str) -> RegistryCheck {
 /// Writes down what is found, probe after probe, and returns what kubectl says of it.
 async fn described(client: &Client, situation: &Situation) -> (String, RegistryCheckStatus) {
     let name = situation.name;
-    let resource = format!("registrychecks.{GROUP}");
+    let resource = format!("{PLURAL}.{GROUP}");
     apply(&[json!({
         "apiVersion": format!("{GROUP}/v1alpha1"), "kind": "RegistryCheck",
         "metadata": {"name": name, "namespace": NAMESPACE,
@@ -131,11 +135,11 @@ fn golden(name: &str) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn describe_reads_as_it_was_reviewed() {
     apply(&[second_definition()]);
-    kubectl(&["wait", "--for=condition=Established", &format!("crd/registrychecks.{GROUP}")]);
+    kubectl(&["wait", "--for=condition=Established", &format!("crd/{PLURAL}.{GROUP}")]);
     let namespace = Namespace::new(NAMESPACE).await;
     // The API server serves a new definition a moment after it calls it established.
     eventually("the second definition to be served", || async {
-        let resource = format!("registrychecks.{GROUP}");
+        let resource = format!("{PLURAL}.{GROUP}");
         try_kubectl(&["get", &resource, "-n", NAMESPACE], "").0.then_some(())
     })
     .await;
