@@ -15,6 +15,7 @@ use crate::image::{self, ImageRef};
 use crate::target::SecretSource;
 
 pub mod keyring;
+pub mod hosts;
 pub mod node;
 pub mod platform;
 

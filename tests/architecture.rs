@@ -24,6 +24,7 @@ const PURE: &[&str] = &[
     "evidence",
     "resolve/keyring.rs",
     "resolve/keyring",
+    "resolve/hosts",
     "resolve/node",
     "probe/protocol.rs",
     "probe/proxy.rs",
