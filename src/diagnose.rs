@@ -21,6 +21,7 @@ mod content;
 mod credentials;
 mod local;
 pub mod login;
+mod mirrors;
 mod network;
 mod progress;
 pub mod remedy;
@@ -203,6 +204,7 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
         findings.extend(content::of_other_platform(subject, evidence));
         findings.insert(0, pullable(subject, evidence));
     }
+    findings.extend(mirrors::findings(subject, evidence, verdict));
     if evidence.gaps.iter().any(Gap::leaves_open) {
         // What could not be looked into may hold what the kubelet is served with.
         let errors = findings.iter_mut().filter(|finding| finding.severity == Severity::Error);
@@ -279,7 +281,12 @@ fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {
         .find(|attempt| is_served(attempt))
         .and_then(|attempt| attempt.credential.as_ref())
         .map_or_else(|| "without a credential".to_owned(), |used| format!("with {used}"));
-    let (registry, image) = (subject.registry(), subject.image);
+    let image = subject.image;
+    let mirror = evidence.mirrors.as_ref().and_then(|mirrors| mirrors.last.as_ref());
+    let registry = mirror.map_or_else(
+        || subject.registry().to_string(),
+        |mirror| format!("the mirror {mirror}, asked in place of {},", subject.registry()),
+    );
     let mut attempts =
         evidence.attempts.iter().chain(&evidence.anonymous).chain([&evidence.opening]);
     let is_whole = attempts.any(|attempt| {

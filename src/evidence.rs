@@ -14,7 +14,7 @@ use crate::access::{Gap, Provenance};
 use crate::image::ImageRef;
 use crate::image::platform::Platform;
 
-use told::{Flaw, Grant, Lifetime, PullLimit, Repository, Unfit};
+use told::{Flaw, Grant, Lifetime, Mirrors, PullLimit, Repository, Unfit};
 
 pub mod told;
 
@@ -48,6 +48,9 @@ pub struct Evidence {
     /// The limit of pulls that the registry states, and what is left of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<PullLimit>,
+    /// What else was asked, where servers stand before the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirrors: Option<Mirrors>,
 }
 
 impl Evidence {
@@ -238,6 +241,8 @@ pub enum Role {
     DataHost,
     /// The proxy on the way to any of these.
     Proxy,
+    /// A server that the runtime asks in the registry's place.
+    Mirror,
 }
 
 /// An HTTP answer that is no success.

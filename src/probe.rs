@@ -19,6 +19,7 @@ mod exchange;
 mod failure;
 mod login;
 mod memory;
+mod mirrors;
 mod protocol;
 pub mod proxy;
 mod pull;
@@ -43,6 +44,7 @@ use crate::evidence::login::Login;
 use crate::evidence::{Evidence, Step};
 use crate::image::platform::Platform;
 use crate::image::{Host, ImageRef};
+use crate::resolve::hosts::Endpoint;
 
 use address::AddressPolicy;
 use budget::Turns;
@@ -103,15 +105,21 @@ pub struct Options<'options> {
     pub platform: Option<&'options Platform>,
     /// The time of day: whether a credential is over is judged by it.
     pub now: Timestamp,
+    /// The servers to ask, in their order, where others stand before the registry.
+    pub endpoints: &'options [Endpoint],
     /// Who is told of each step when it was taken.
     pub observer: &'options (dyn Fn(&Step) + Sync),
 }
 
 impl std::fmt::Debug for Options<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { timeout, platform, now, observer: _ } = self;
+        let Self { timeout, platform, now, endpoints, observer: _ } = self;
         let mut shown = formatter.debug_struct("Options");
-        shown.field("timeout", timeout).field("platform", platform).field("now", now);
+        shown
+            .field("timeout", timeout)
+            .field("platform", platform)
+            .field("now", now)
+            .field("endpoints", endpoints);
         shown.finish_non_exhaustive()
     }
 }
@@ -119,7 +127,7 @@ impl std::fmt::Debug for Options<'_> {
 impl Options<'_> {
     /// A probe that may take so long, for a node of which nothing is known.
     pub fn within(timeout: Duration, now: Timestamp) -> Self {
-        Self { timeout, platform: None, now, observer: &|_| {} }
+        Self { timeout, platform: None, now, endpoints: &[], observer: &|_| {} }
     }
 }
 
@@ -168,10 +176,20 @@ impl Prober {
         Ok(Self { shared: Arc::new(Shared { settings, names, trust, hosts, addresses, common }) })
     }
 
+    /// Whether what is said of `endpoints` can be used; a runtime that cannot pulls nothing.
+    pub fn takes(&self, endpoints: &[Endpoint]) -> Result<(), PrepareError> {
+        for endpoint in endpoints {
+            mirrors::trust(&self.shared, Some(endpoint))?
+                .client()
+                .map_err(PrepareError::SetUpTls)?;
+        }
+        Ok(())
+    }
+
     /// Tries `image` with each credential of `access`, once it is this probe's turn.
     pub async fn probe(&self, image: &ImageRef, access: &Access, options: Options<'_>) -> Evidence {
         let _turn = self.shared.common.turns.wait(image.registry()).await;
-        walk::walk(&self.shared, image, access, options).await
+        mirrors::walk(&self.shared, image, access, options).await
     }
 
     /// Tries to log in at `registry` with each credential of `access`, for no image.
@@ -200,6 +218,9 @@ pub enum PrepareError {
     /// A certificate of the operator's bundle is none.
     #[error("cannot take a certificate of the bundle of certificate authorities")]
     TakeCaCertificate(#[source] rustls::Error),
+    /// A certificate to show, or its key, is not PEM.
+    #[error("cannot read the certificate to show, or its key")]
+    ReadIdentity(#[source] rustls::pki_types::pem::Error),
     /// There is no certificate authority to trust, neither the system's nor the operator's.
     #[error("cannot set up the check of certificates")]
     BuildVerifier(#[source] rustls::client::VerifierBuilderError),

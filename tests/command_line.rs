@@ -1,6 +1,7 @@
 //! The command line as its users meet it: the program, its outputs and its exit statuses.
 
 mod check;
+mod hosts;
 mod node;
 
 use std::io::Write as _;

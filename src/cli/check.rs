@@ -23,6 +23,7 @@ use crate::image::Host;
 use crate::image::platform::Platform;
 use crate::probe::{self, Options, Prober};
 use crate::record::{self, Record, Seen, Unprobed};
+use crate::resolve::hosts;
 
 use super::Output;
 use super::node::NodeArguments;
@@ -76,6 +77,10 @@ pub(super) struct Arguments {
     /// Left out, an image of any platform will do.
     #[arg(long, value_parser = parse_platform, value_name = "OS/ARCH")]
     platform: Option<Platform>,
+    /// A directory in the form of containerd's /etc/containerd/certs.d: the servers that its
+    /// hosts.toml names for the registry are asked in their order.
+    #[arg(long, value_name = "DIR")]
+    hosts_dir: Option<PathBuf>,
     /// The form of the answer.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -159,8 +164,15 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
     let subject = Subject { namespace: &surroundings.namespace, image, complaint };
     let observer: &(dyn Fn(&Step) + Sync) = if shows_progress(arguments) { &show } else { &|_| {} };
     let platform = arguments.platform.as_ref();
-    let options =
-        Options { platform, observer, ..Options::within(arguments.timeout, time_of_day()) };
+    let endpoints = match &arguments.hosts_dir {
+        Some(directory) => hosts::read(directory, image)?,
+        None => Vec::new(),
+    };
+    prober
+        .takes(&endpoints)
+        .context("cannot use the certificates that the hosts directory names")?;
+    let basic = Options::within(arguments.timeout, time_of_day());
+    let options = Options { platform, endpoints: &endpoints, observer, ..basic };
     record.seen = if record::explained(subject, &access.gaps).is_some() {
         Seen::Unprobed(Unprobed { image: image.clone(), gaps: access.gaps })
     } else if let Asked::Registry(registry) = asked {

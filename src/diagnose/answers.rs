@@ -37,7 +37,7 @@ pub(super) fn finding(
 fn foreign(hop: &Hop) -> Option<String> {
     match hop.role {
         Role::Registry => None,
-        Role::TokenService | Role::RedirectTarget | Role::DataHost | Role::Proxy => {
+        Role::TokenService | Role::RedirectTarget | Role::DataHost | Role::Proxy | Role::Mirror => {
             Some(hop.host.clone())
         }
     }

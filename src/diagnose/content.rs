@@ -16,7 +16,9 @@ pub(super) fn missing(subject: Subject<'_>, step: StepName, hop: &Hop, answer: &
     let registry = subject.registry();
     let host = match hop.role {
         Role::Registry | Role::TokenService => String::new(),
-        Role::RedirectTarget | Role::DataHost | Role::Proxy => format!(" at {}", hop.host),
+        Role::RedirectTarget | Role::DataHost | Role::Proxy | Role::Mirror => {
+            format!(" at {}", hop.host)
+        }
     };
     let (code, message) = match step {
         StepName::Config | StepName::Layer => (

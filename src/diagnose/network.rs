@@ -75,6 +75,7 @@ fn named(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
     // What is to be done depends on what happens at the hop, whichever hop it is.
     let remedy = match hop.role {
         Role::Proxy => subject.remedy(of_hop(code, hop.role), None),
+        Role::Mirror => subject.remedy_at(of_hop(code, hop.role), host),
         Role::Registry | Role::RedirectTarget | Role::TokenService | Role::DataHost => {
             subject.remedy_at(code, host)
         }
@@ -85,6 +86,7 @@ fn named(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
         Role::Proxy => {
             format!("the way to {} goes through a proxy, and {message}", subject.registry())
         }
+        Role::Mirror => of_mirror(subject, host, &message),
         Role::TokenService => {
             format!("the token service of {} cannot be reached: {message}", subject.registry())
         }
@@ -96,6 +98,11 @@ fn named(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
     Finding::new(code, subject.confidence(code, host), subject_of, remedy)
 }
 
+/// What is wrong with a server in the registry's place.
+pub(super) fn of_mirror(subject: Subject<'_>, host: &str, message: &str) -> String {
+    format!("the mirror {host}, which stands before {}, fails: {message}", subject.registry())
+}
+
 /// Where the hop that failed has a code of its own, that is the answer; a certificate keeps
 /// its code at every hop.
 fn of_hop(code: Code, role: Role) -> Code {
@@ -103,6 +110,7 @@ fn of_hop(code: Code, role: Role) -> Code {
         Role::Registry | Role::RedirectTarget => code,
         Role::TokenService => Code::TokenServiceUnreachable,
         Role::DataHost => Code::DataEndpointUnreachable,
+        Role::Mirror => Code::MirrorUnreachable,
         Role::Proxy if code == Code::ProxyAuthenticationRequired => code,
         Role::Proxy => Code::ProxyUnreachable,
     }

@@ -26,6 +26,7 @@ fn hop(role: Role) -> Hop {
         Role::RedirectTarget => "cdn.r.test",
         Role::DataHost => "data.r.test",
         Role::Proxy => "http://proxy.r.test:3128",
+        Role::Mirror => "mirror.r.test",
     };
     Hop { role, host: host.to_owned(), address: Some([10, 0, 0, 20].into()) }
 }
@@ -70,6 +71,7 @@ fn evidence() -> Evidence {
         anonymous: None,
         repository: None,
         limit: None,
+        mirrors: None,
     }
 }
 

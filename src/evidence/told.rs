@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::platform::Platform;
 
+use super::Attempt;
+
 /// A limit of pulls, as Docker Hub states it (`RateLimit-Limit: 100;w=21600`,
 /// `RateLimit-Remaining`; Docker, "Docker Hub pull usage and limits").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,26 @@ pub enum Flaw {
     Incomplete,
     /// Its password ends with a line break, as a file's last line does.
     LineBreak,
+}
+
+/// The servers that a runtime asks in the registry's place (containerd, docs/hosts.md).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mirrors {
+    /// The one of which the rest of the evidence is; `None` where that is of the registry.
+    pub last: Option<String>,
+    /// Those before it, none of which served the image, in their order.
+    pub before: Vec<Mirror>,
+}
+
+/// A server that stands before the registry and did not serve the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mirror {
+    /// Its host, with the port where it is not the scheme's own.
+    pub host: String,
+    /// What was tried: without a credential, then with each.
+    pub attempts: Vec<Attempt>,
 }
 
 /// What is wrong with content that was served.

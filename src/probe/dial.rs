@@ -62,7 +62,7 @@ impl Resolve for Lookups {
         let names = Arc::clone(&self.names);
         let trace = Trace::current();
         Box::pin(async move {
-            let looked_up = if trace.is_to_proxy() {
+            let looked_up = if trace.is_chosen() {
                 names.find(name.as_str()).await
             } else {
                 names.look_up(name.as_str()).await

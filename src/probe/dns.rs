@@ -100,7 +100,7 @@ impl Names {
         }
     }
 
-    /// All addresses of `host`: for a proxy, which the operator has chosen.
+    /// All addresses of `host`: for a proxy or a mirror, which the operator has chosen.
     pub(super) async fn find(&self, host: &str) -> Result<Found, LookupError> {
         let found = if is_localhost(host) {
             // RFC 6761, 6.3: never a question to a resolver.

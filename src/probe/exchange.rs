@@ -40,6 +40,10 @@ pub(super) struct Line<'settings> {
     pub(super) proxies: &'settings Proxies,
     /// The registry: scheme, host and port.
     pub(super) registry: Url,
+    /// Whether the operator has put it in the registry's place.
+    pub(super) is_mirror: bool,
+    /// What is sent with each request to the very host that is asked.
+    pub(super) headers: HeaderMap,
     pub(super) started: Instant,
     pub(super) timeout: Duration,
 }
@@ -130,15 +134,17 @@ impl Line<'_> {
         let same_host = url.origin() == question.url.origin();
         let role = if same_host { question.role } else { role_of_target(question.step) };
         let mut hop = Hop { role, host: host_of(url), address: literal(url) };
-        if let Some((address, class)) =
-            hop.address.and_then(|address| Some((address, self.addresses.class_of(address)?)))
-        {
+        let is_chosen = self.is_mirror && role == Role::Registry;
+        if let (Some((address, class)), false) = (
+            hop.address.and_then(|address| Some((address, self.addresses.class_of(address)?))),
+            is_chosen,
+        ) {
             return Err(forbidden(hop.host, address, class));
         }
         let request = self.request(question, url, same_host);
         let began = Instant::now();
         let proxy = self.proxies.of(url);
-        let trace = Trace::new(proxy.is_some());
+        let trace = Trace::new(proxy.is_some() || is_chosen);
         let left = self.timeout.saturating_sub(self.started.elapsed());
         let receiving = trace.watch(receive(request, question.limit));
         let outcome = tokio::time::timeout(left, receiving).await;
@@ -214,10 +220,11 @@ impl Line<'_> {
         same_host: bool,
     ) -> reqwest::RequestBuilder {
         let request = self.client.request(question.method.clone(), url.clone());
-        let request = match question.authorization.filter(|_| same_host) {
-            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
-            None => request,
-        };
+        let mut headers = if same_host { self.headers.clone() } else { HeaderMap::new() };
+        if let Some(authorization) = question.authorization.filter(|_| same_host) {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        let request = request.headers(headers);
         match &question.body {
             Body::Manifest => request.header(ACCEPT, protocol::ACCEPT),
             Body::Blob { first_byte: true } => request.header(RANGE, "bytes=0-0"),

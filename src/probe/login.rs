@@ -35,7 +35,7 @@ pub(super) async fn walk(
         attempts: Vec::new(),
         anonymous: None,
     };
-    let Some(walk) = Walk::new(shared, &image, access, options) else { return login };
+    let Some(walk) = Walk::new(shared, &image, access, options, None) else { return login };
     let Ok(base) = walk.line.registry.join("/v2/") else { return login };
     let (opening, demand) = walk.knock(&base).await;
     walk.tell(&opening.steps);

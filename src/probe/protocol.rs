@@ -47,6 +47,18 @@ pub(super) fn manifest_url(base: &Url, image: &ImageRef) -> Option<Url> {
     base.join(&format!("/v2/{}/manifests/{}", image.path(), image.reference())).ok()
 }
 
+/// Where a mirror below `base` has it, which is told for which registry it stands
+/// (resolver.go, `request` and `addNamespace`).
+pub(super) fn manifest_below(base: &Url, image: &ImageRef, registry: Option<&str>) -> Option<Url> {
+    let path = base.path().trim_end_matches('/');
+    let mut url =
+        base.join(&format!("{path}/{}/manifests/{}", image.path(), image.reference())).ok()?;
+    if let Some(registry) = registry {
+        url.query_pairs_mut().append_pair("ns", registry);
+    }
+    Some(url)
+}
+
 /// Where the same repository has the manifest of a digest; `None` where it is no digest.
 pub(super) fn by_digest(manifest: &Url, digest: &str) -> Option<Url> {
     beside(manifest, "manifests", digest)
@@ -60,7 +72,9 @@ pub(super) fn blob_url(manifest: &Url, digest: &str) -> Option<Url> {
 fn beside(manifest: &Url, kind: &str, digest: &str) -> Option<Url> {
     let (repository, _) = manifest.path().rsplit_once("/manifests/")?;
     let is_digest = crate::image::is_digest(digest);
-    is_digest.then(|| manifest.join(&format!("{repository}/{kind}/{digest}")).ok())?
+    let mut url = manifest.join(&format!("{repository}/{kind}/{digest}")).ok()?;
+    url.set_query(manifest.query());
+    is_digest.then_some(url)
 }
 
 /// Where one learns whether a credential is good (`/v2/`, end-1).

@@ -83,7 +83,7 @@ impl Walk<'_> {
                 accepted(&reply, first)
             }
             Ok(reply) => {
-                if reply.status == 429 {
+                if reply.status == 429 && !self.line.is_mirror {
                     self.memory.is_limited(self.image.registry());
                 }
                 let words = self.words_of(&reply, body.as_ref(), first, authorization).await;
@@ -126,8 +126,9 @@ impl Walk<'_> {
     /// Whether manifests are counted, so that none is fetched: Docker Hub counts their GETs
     /// and not their HEADs, and a registry that has just said 429 is not asked for more.
     fn is_frugal(&self) -> bool {
-        self.image.registry().as_str() == "docker.io"
-            || self.memory.was_limited(self.image.registry())
+        let registry = self.image.registry();
+        let is_counted = registry.as_str() == "docker.io" || self.memory.was_limited(registry);
+        is_counted && !self.line.is_mirror
     }
 
     /// HEAD, and GET where the server knows no HEAD (resolver.go, `Resolve` and `retryRequest`).

@@ -6,13 +6,14 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::evidence::{Certificate, CertificateProblem};
+use crate::resolve::hosts::Endpoint;
 
 use super::PrepareError;
 use super::protocol::clean;
@@ -25,6 +26,10 @@ pub(super) struct Trust {
     verifier: Arc<WebPkiServerVerifier>,
     /// The operator's certificates themselves, see [`Witness::verify`].
     named: Arc<[CertificateDer<'static>]>,
+    /// Whether any certificate will do.
+    skip_verify: bool,
+    /// The certificate to show, with its key.
+    identity: Option<Arc<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>>,
 }
 
 impl Trust {
@@ -46,17 +51,35 @@ impl Trust {
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
                 .build()
                 .map_err(PrepareError::BuildVerifier)?;
-        Ok(Self { provider, verifier, named: named.into() })
+        Ok(Self { provider, verifier, named: named.into(), skip_verify: false, identity: None })
+    }
+
+    /// The same for a server of which a hosts.toml says more.
+    pub(super) fn at(self, endpoint: &Endpoint) -> Result<Self, PrepareError> {
+        let identity = match &endpoint.identity {
+            Some((certificate, key)) => {
+                let chain: Result<Vec<_>, _> =
+                    CertificateDer::pem_slice_iter(certificate).collect();
+                let chain = chain.map_err(PrepareError::ReadIdentity)?;
+                let key = PrivateKeyDer::from_pem_slice(key.expose());
+                Some(Arc::new((chain, key.map_err(PrepareError::ReadIdentity)?)))
+            }
+            None => None,
+        };
+        Ok(Self { skip_verify: endpoint.skip_verify, identity, ..self })
     }
 
     /// The client's side of TLS, which tells the current trace what it sees.
     pub(super) fn client(&self) -> Result<rustls::ClientConfig, rustls::Error> {
         let witness = Witness { trust: self.clone() };
-        let mut config = rustls::ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(witness))
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(Arc::new(witness));
+        let mut config = match self.identity.as_deref() {
+            Some((chain, key)) => builder.with_client_auth_cert(chain.clone(), key.clone_key())?,
+            None => builder.with_no_client_auth(),
+        };
         config.resumption = rustls::client::Resumption::store(Arc::new(Forgetful));
         Ok(config)
     }
@@ -117,6 +140,9 @@ impl ServerCertVerifier for Witness {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let parsed = X509Certificate::from_der(end_entity).ok().map(|(_, parsed)| parsed);
         Trace::current().saw_certificate(parsed.as_ref().map(facts).unwrap_or_default());
+        if self.trust.skip_verify {
+            return Ok(ServerCertVerified::assertion());
+        }
         let verdict = self.trust.verifier.verify_server_cert(
             end_entity,
             intermediates,

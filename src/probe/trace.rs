@@ -43,18 +43,18 @@ tokio::task_local! {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trace {
     marks: Arc<Mutex<Marks>>,
-    is_to_proxy: bool,
+    is_chosen: bool,
 }
 
 impl Trace {
-    /// The trace of a question for which the proxy is dialled, if it goes through one.
-    pub(super) fn new(is_to_proxy: bool) -> Self {
-        Self { marks: Arc::default(), is_to_proxy }
+    /// The trace of a question; whether what is dialled for it is of the operator's choice.
+    pub(super) fn new(is_chosen: bool) -> Self {
+        Self { marks: Arc::default(), is_chosen }
     }
 
-    /// Whether it is a proxy that is dialled, which nobody but the operator chooses.
-    pub(super) fn is_to_proxy(&self) -> bool {
-        self.is_to_proxy
+    /// Whether nobody but the operator has chosen what is dialled: a proxy, or a mirror.
+    pub(super) fn is_chosen(&self) -> bool {
+        self.is_chosen
     }
 
     /// The trace of the question for which this is called; one that nobody reads where there is

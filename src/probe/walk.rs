@@ -16,6 +16,7 @@ use crate::evidence::{
 
 use crate::image::ImageRef;
 use crate::image::platform::Platform;
+use crate::resolve::hosts::Endpoint;
 use crate::secret::Secret;
 
 use super::connection::host_of;
@@ -24,7 +25,7 @@ use super::memory::Memory;
 use super::protocol::challenge::{Bearer, Demand};
 use super::protocol::{self, answer, jwt};
 use super::pull::Pulled;
-use super::{Options, Shared, dial, token};
+use super::{Options, Shared, dial, mirrors, token};
 
 /// How many credentials that were refused without a token are tried at `/v2/` as well.
 const LOGINS_MAX: usize = 2;
@@ -35,6 +36,7 @@ pub(super) async fn walk(
     image: &ImageRef,
     access: &Access,
     options: Options<'_>,
+    endpoint: Option<&Endpoint>,
 ) -> Evidence {
     let mut evidence = Evidence {
         image: image.clone(),
@@ -46,15 +48,16 @@ pub(super) async fn walk(
         anonymous: None,
         repository: None,
         limit: None,
+        mirrors: None,
     };
-    let Some(walk) = Walk::new(shared, image, access, options) else { return evidence };
+    let Some(walk) = Walk::new(shared, image, access, options, endpoint) else { return evidence };
     let opening = walk.pull(StepName::Challenge, None, &[]).await;
     evidence.limit = opening.limit;
     evidence.opening = Attempt::new(None, opening.steps, opening.end);
     let mut authorization = None;
     if let (Some(demand), End::Challenged { .. }) = (opening.demand, &evidence.opening.end) {
         for credential in &access.credentials {
-            let may_log_in = evidence.attempts.len() < LOGINS_MAX;
+            let may_log_in = evidence.attempts.len() < LOGINS_MAX && !walk.line.is_mirror;
             let tried = walk.attempt(&demand, credential, may_log_in).await;
             evidence.limit = tried.limit.or(evidence.limit);
             let is_served = matches!(tried.attempt.end, End::Served { .. });
@@ -77,7 +80,7 @@ pub(super) async fn walk(
             evidence.anonymous = Some(tried.attempt);
         }
     }
-    if is_missing(&evidence) {
+    if is_missing(&evidence) && !walk.line.is_mirror {
         evidence.repository = walk.repository(authorization.as_ref()).await;
     }
     evidence
@@ -156,26 +159,40 @@ impl<'walk> Walk<'walk> {
         image: &'walk ImageRef,
         access: &Access,
         options: Options<'walk>,
+        endpoint: Option<&Endpoint>,
     ) -> Option<Self> {
-        let Options { timeout, platform, now, observer } = options;
-        let endpoint = image.registry().endpoint();
-        let mut registry = Url::parse(&format!("https://{endpoint}/")).ok()?;
+        let Options { timeout, platform, now, observer, endpoints: _ } = options;
+        let host = image.registry().endpoint();
+        let mut registry = Url::parse(&format!("https://{host}/")).ok()?;
         if shared.hosts.is_plain(&registry) {
-            registry = Url::parse(&format!("http://{endpoint}/")).ok()?;
+            registry = Url::parse(&format!("http://{host}/")).ok()?;
+        }
+        let mut manifest = protocol::manifest_url(&registry, image)?;
+        if let Some(base) = endpoint.and_then(|endpoint| endpoint.url.as_ref()) {
+            let stands_for = endpoint.and_then(|endpoint| endpoint.stands_for.as_deref());
+            manifest = protocol::manifest_below(base, image, stands_for)?;
+            registry = base.join("/").ok()?;
         }
         let proxies = &shared.settings.proxies;
-        let client = dial::client(&shared.trust, &shared.names, proxies, patience(timeout)).ok()?;
-        let manifest = protocol::manifest_url(&registry, image)?;
+        let dial_timeout = endpoint.and_then(|endpoint| endpoint.dial_timeout);
+        let patience = patience(timeout).min(dial_timeout.unwrap_or(timeout));
+        let trust = mirrors::trust(shared, endpoint).ok()?;
+        let client = dial::client(&trust, &shared.names, proxies, patience).ok()?;
         let line = Line {
             client,
             hosts: &shared.hosts,
             addresses: &shared.addresses,
             proxies,
             registry,
+            is_mirror: endpoint.is_some_and(|endpoint| endpoint.stands_for.is_some()),
+            headers: mirrors::headers(endpoint),
             started: Instant::now(),
             timeout,
         };
-        let secrets = access.credentials.iter().flat_map(token::secrets_of).collect();
+        let mut secrets: Vec<Secret> =
+            access.credentials.iter().flat_map(token::secrets_of).collect();
+        let headers = endpoint.into_iter().flat_map(|endpoint| &endpoint.headers);
+        secrets.extend(headers.map(|(_, value)| value.clone()));
         let memory = &shared.common.memory;
         let own_platform = Platform::parse(&format!("{OS}/{ARCH}"));
         Some(Self { line, image, manifest, memory, platform, own_platform, secrets, now, observer })

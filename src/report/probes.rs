@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::api::{FindingStatus, ProbeStatus};
 use crate::diagnose::{Diagnosis, Verdict};
 use crate::evidence::login::Login;
+use crate::evidence::told::Mirror;
 use crate::evidence::{Attempt, End, Evidence, Step, StepName};
 
 use super::Outcome;
@@ -75,27 +76,32 @@ pub struct Tried<'evidence> {
     pub attempts: &'evidence [Attempt],
     /// What a stranger gets.
     pub anonymous: Option<&'evidence Attempt>,
+    /// What was asked before.
+    pub mirrors: &'evidence [Mirror],
     /// What an attempt is called that ended well.
     good: &'static str,
 }
 
 impl<'evidence> From<&'evidence Evidence> for Tried<'evidence> {
     fn from(evidence: &'evidence Evidence) -> Self {
-        let Evidence { opening, attempts, anonymous, .. } = evidence;
-        Self { opening, attempts, anonymous: anonymous.as_ref(), good: "Pullable" }
+        let Evidence { opening, attempts, anonymous, mirrors, .. } = evidence;
+        let mirrors = mirrors.as_ref().map_or(&[][..], |mirrors| &mirrors.before);
+        Self { opening, attempts, anonymous: anonymous.as_ref(), mirrors, good: "Pullable" }
     }
 }
 
 impl<'evidence> From<&'evidence Login> for Tried<'evidence> {
     fn from(login: &'evidence Login) -> Self {
         let Login { opening, attempts, anonymous, .. } = login;
-        Self { opening, attempts, anonymous: anonymous.as_ref(), good: "Accepted" }
+        Self { opening, attempts, anonymous: anonymous.as_ref(), mirrors: &[], good: "Accepted" }
     }
 }
 
 /// Each credential's way to the registry, in the order in which they were tried.
 pub fn walks<'evidence>(tried: Tried<'evidence>, diagnosis: &Diagnosis) -> Vec<Walk<'evidence>> {
-    let Tried { opening, attempts, anonymous, good } = tried;
+    let Tried { opening, attempts, anonymous, mirrors, good } = tried;
+    let before = mirrors.iter().flat_map(|mirror| &mirror.attempts);
+    let before: Vec<&Step> = before.flat_map(|attempt| &attempt.steps).collect();
     let mut tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
     if tried.is_empty() {
         tried.push(opening);
@@ -130,7 +136,7 @@ pub fn walks<'evidence>(tried: Tried<'evidence>, diagnosis: &Diagnosis) -> Vec<W
         Walk {
             credential: credential.unwrap_or_else(|| "anonymous".to_owned()),
             outcome,
-            steps: opening.steps.iter().chain(own).collect(),
+            steps: before.iter().copied().chain(&opening.steps).chain(own).collect(),
             correlation: correlation(&attempt.end),
         }
     };

@@ -48,7 +48,7 @@ fn served() -> Response {
     Response::of(200).with("Content-Type", manifest_type).saying(manifest.to_string())
 }
 
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     format!("sha256:{:x}", Sha256::digest(text))
 }
 

@@ -202,8 +202,13 @@ impl Answer<'_> {
     }
 
     fn tried(&self, tried: Tried<'_>) -> Vec<String> {
-        let Tried { opening, attempts, anonymous, .. } = tried;
-        let mut lines = vec!["  without a credential, as every pull begins".to_owned()];
+        let Tried { opening, attempts, anonymous, mirrors, .. } = tried;
+        let mut lines = Vec::new();
+        for mirror in mirrors {
+            lines.push(format!("  at the mirror {}, before the registry", mirror.host));
+            lines.extend(mirror.attempts.iter().flat_map(|tried| &tried.steps).map(indented));
+        }
+        lines.push("  without a credential, as every pull begins".to_owned());
         lines.extend(opening.steps.iter().map(indented));
         let walks = probes::walks(tried, self.diagnosis);
         for (attempt, walk) in attempts.iter().chain(anonymous).zip(&walks) {

@@ -8,7 +8,7 @@ fn unreachable(role: Role, failure: Failure) -> Evidence {
         Role::TokenService | Role::DataHost => {
             Evidence { attempts: vec![attempt(Some("good"), end)], ..evidence() }
         }
-        Role::Registry | Role::RedirectTarget | Role::Proxy => {
+        Role::Registry | Role::RedirectTarget | Role::Proxy | Role::Mirror => {
             Evidence { opening: attempt(None, end), attempts: Vec::new(), ..evidence() }
         }
     }

@@ -122,6 +122,7 @@ fn with_evidence(image: &str, secret: &str, end: End) -> Outcome {
         anonymous: None,
         repository: None,
         limit: None,
+        mirrors: None,
     };
     Outcome { evidence: Some(evidence), ..outcome(image, 1, code) }
 }
