@@ -20,26 +20,17 @@ pub(super) fn missing(subject: Subject<'_>, step: StepName, hop: &Hop, answer: &
             format!(" at {}", hop.host)
         }
     };
-    let (code, message) = match step {
-        StepName::Config | StepName::Layer => (
-            Code::LayerNotFound,
-            format!(
-                "{registry} has the manifest of {image}, and {} that it names is gone{host} ({said})",
-                part(step)
-            ),
-        ),
-        StepName::Dns
-        | StepName::Connect
-        | StepName::Tls
-        | StepName::Challenge
-        | StepName::Token
-        | StepName::Manifest
-        | StepName::Platform => (
-            Code::ManifestDangling,
-            format!(
-                "{registry} knows {image}, and the manifest to which that leads is gone{host} ({said}): it was deleted or purged on its own"
-            ),
-        ),
+    let (code, message) = if matches!(step, StepName::Config | StepName::Layer) {
+        let part = part(step);
+        let message = format!(
+            "{registry} has the manifest of {image}, and {part} that it names is gone{host} ({said})"
+        );
+        (Code::LayerNotFound, message)
+    } else {
+        let message = format!(
+            "{registry} knows {image}, and the manifest to which that leads is gone{host} ({said}): it was deleted or purged on its own"
+        );
+        (Code::ManifestDangling, message)
     };
     let is_unknown =
         |code: &str| matches!(code, "BLOB_UNKNOWN" | "MANIFEST_UNKNOWN" | "MANIFEST_BLOB_UNKNOWN");

@@ -293,15 +293,10 @@ fn redirected(question: &Question<'_>, from: &Url, to: &str) -> Result<Url, NotS
 
 /// What a host is to which a registry redirects.
 fn role_of_target(step: StepName) -> Role {
-    match step {
-        StepName::Config | StepName::Layer => Role::DataHost,
-        StepName::Dns
-        | StepName::Connect
-        | StepName::Tls
-        | StepName::Challenge
-        | StepName::Token
-        | StepName::Manifest
-        | StepName::Platform => Role::RedirectTarget,
+    if matches!(step, StepName::Config | StepName::Layer) {
+        Role::DataHost
+    } else {
+        Role::RedirectTarget
     }
 }
 

@@ -43,10 +43,13 @@ impl Walk<'_> {
         authorization: Option<&HeaderValue>,
         secrets: &[Secret],
     ) -> Pulled {
-        // After the opening the body is wanted whatever HEAD says: of a success its content,
-        // of a failure its words. So it is asked for at the same time.
-        let asks_body =
-            first != StepName::Challenge && !self.is_frugal() && !self.memory.knows(self.image);
+        // With a token the body is wanted whatever HEAD says: of a success its content, of a
+        // failure its words. So it is asked for at the same time. A password is not sent twice
+        // before it is known to be good: registries lock accounts.
+        let asks_body = first != StepName::Challenge
+            && !is_password(authorization)
+            && !self.is_frugal()
+            && !self.memory.knows(self.image);
         let head = self.ask_head(first, authorization);
         let (head, body) = if asks_body {
             let body = self.ask_manifest(first, Method::GET, &self.manifest, authorization);
@@ -188,12 +191,17 @@ impl Walk<'_> {
         if let Some(body) = body {
             return if same(body) { body.body.clone() } else { Vec::new() };
         }
-        if reply.status == 429 || self.is_frugal() {
+        let is_refused = reply.status == 401 && is_password(authorization);
+        if reply.status == 429 || is_refused || self.is_frugal() {
             return Vec::new();
         }
         let again = self.ask_manifest(step, Method::GET, &self.manifest, authorization).await;
         again.result.ok().filter(same).map_or_else(Vec::new, |again| again.body)
     }
+}
+
+fn is_password(authorization: Option<&HeaderValue>) -> bool {
+    authorization.is_some_and(|value| value.as_bytes().starts_with(b"Basic "))
 }
 
 /// Whether the registry itself wants a credential.

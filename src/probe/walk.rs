@@ -11,9 +11,8 @@ use url::Url;
 use crate::access::{Access, Credential};
 use crate::evidence::told::{Flaw, Lifetime, PullLimit, Repository};
 use crate::evidence::{
-    Attempt, End, Evidence, Failure, Hop, NotSent, Role, Scheme, Step, StepName, Vantage,
+    Answer, Attempt, End, Evidence, Failure, Hop, NotSent, Role, Scheme, Step, StepName, Vantage,
 };
-
 use crate::image::ImageRef;
 use crate::image::platform::Platform;
 use crate::resolve::hosts::Endpoint;
@@ -230,10 +229,18 @@ impl<'walk> Walk<'walk> {
         let Pulled { steps, end, limit, .. } =
             self.pull(StepName::Manifest, basic.as_ref(), &self.secrets).await;
         let mut attempt = Attempt::new(None, steps, end);
-        let is_refused = matches!(&attempt.end, End::Answered { hop, answer, .. }
-            if answer.status == 401 && hop.role == Role::Registry);
-        if is_refused && may_log_in && basic.is_some() {
-            attempt.login = self.log_in(basic.as_ref()).await;
+        if let End::Answered { hop, answer: refusal, .. } = &mut attempt.end
+            && refusal.status == 401
+            && hop.role == Role::Registry
+            && may_log_in
+            && basic.is_some()
+            && let Some(said) = self.log_in(basic.as_ref()).await
+        {
+            attempt.login = Some(said.status);
+            if said.status == refusal.status && refusal.errors.is_empty() {
+                // A HEAD has no words; these are of the same refusal.
+                *refusal = said;
+            }
         }
         Tried { attempt, used: basic, limit }
     }
@@ -283,10 +290,11 @@ impl<'walk> Walk<'walk> {
     }
 
     /// What the registry answers to a credential for no image at all; containerd never asks it.
-    async fn log_in(&self, authorization: Option<&HeaderValue>) -> Option<u16> {
+    async fn log_in(&self, authorization: Option<&HeaderValue>) -> Option<Answer> {
         let url = protocol::login_url(&self.line.registry)?;
         let reply = self.ask(&url, authorization).await.ok()?;
-        (reply.hop.role == Role::Registry).then_some(reply.status)
+        let is_own = reply.hop.role == Role::Registry;
+        is_own.then(|| answer(reply.status, &reply.headers, &reply.body, &self.secrets))
     }
 
     /// What the registry says of the repository (OCI distribution specification, "Listing

@@ -347,3 +347,16 @@ async fn other_answers_and_pages_are_answers() {
     let End::Unfit { problem, step, .. } = &evidence.opening.end else { panic!() };
     assert_eq!((problem, *step), (&Unfit::WebPage, StepName::Challenge));
 }
+
+/// Registries lock accounts after a few wrong passwords.
+#[tokio::test]
+async fn a_refused_password_is_sent_as_often_as_the_question_needs() {
+    let world = World::new().await;
+    let registry = world.serve(REGISTRY, basic_registry).await;
+    let wrong = credential("old", "robot", "canary-wrong");
+    world.probe(REGISTRY, &registry, &access(&[wrong])).await;
+    let all = registry.seen();
+    let sent = all.iter().filter(|seen| seen.authorization().is_some());
+    let sent: Vec<_> = sent.map(|seen| format!("{} {}", seen.method, seen.target)).collect();
+    assert_eq!(sent, [format!("HEAD {MANIFEST}"), "GET /v2/".to_owned()]);
+}
