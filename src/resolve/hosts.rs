@@ -1,7 +1,7 @@
 //! Hosts: where a runtime asks for the images of a registry, as containerd's directories of
 //! hosts say (core/remotes/docker/config/hosts.go; containerd, docs/hosts.md).
 //!
-//! It reads files. What they say is for [`mod@file`]; asking the servers is for the probe.
+//! It reads files. What they say is for `file`; asking the servers is for the probe.
 
 mod file;
 
