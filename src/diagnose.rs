@@ -287,17 +287,16 @@ fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {
         || subject.registry().to_string(),
         |mirror| format!("the mirror {mirror}, asked in place of {},", subject.registry()),
     );
-    let mut attempts =
-        evidence.attempts.iter().chain(&evidence.anonymous).chain([&evidence.opening]);
-    let is_whole = attempts.any(|attempt| {
-        attempt.steps.iter().any(|step| step.name == StepName::Layer && step.passed)
-    });
+    let is_whole = evidence.has_read(StepName::Layer);
     let message = if is_whole {
         format!("{registry} serves {image} {with}, as far as the first byte of a layer")
     } else {
         format!("{registry} serves the manifest of {image} {with}")
     };
-    Finding::new(Code::Pullable, Confidence::Certain, message, String::new())
+    // Where its limits count the reading of manifests, only that there is one is known.
+    let is_skimmed = evidence.is_skimmed();
+    let confidence = if is_skimmed { Confidence::Likely } else { Confidence::Certain };
+    Finding::new(Code::Pullable, confidence, message, String::new())
 }
 
 /// Says what is wrong with a name that is no image reference.

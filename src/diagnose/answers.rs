@@ -121,7 +121,12 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
         401 | 403 if hop.role == Role::Registry && content::is_part(answered.step) => {
             content::refused(subject, answered.step, hop, answer, answered.attempt)
         }
-        401 | 403 if answered.attempt.flaw.is_some() => flawed(subject, answered, &said),
+        401 if matches!(hop.role, Role::DataHost | Role::RedirectTarget) => {
+            content::refused_elsewhere(subject, hop, &said)
+        }
+        401 | 403 if answered.attempt.flaw.is_some() && foreign(hop).is_none() => {
+            flawed(subject, answered, &said)
+        }
         401 | 403 if answered.is_expired() => expired(subject, answered, &said),
         401 | 403 if hop.role == Role::Registry && answered.lacks_pull() => {
             not_authorized(subject, answered, &said)

@@ -155,10 +155,28 @@ pub(super) fn other_platform(evidence: &Evidence) -> Option<&Platform> {
     node.preference(own).is_none().then_some(own)
 }
 
+/// A host to which the registry redirects refuses what was sent there, which is no credential.
+pub(super) fn refused_elsewhere(subject: Subject<'_>, hop: &Hop, said: &str) -> Finding {
+    let (registry, host) = (subject.registry(), &hop.host);
+    if hop.role == Role::RedirectTarget {
+        // A runtime answers the challenge of the other host, without a credential.
+        let message = format!(
+            "{registry} redirects to {host}, which wants a login of its own ({said}); this probe sends none there"
+        );
+        let remedy = "Name the image by the registry that serves it.".to_owned();
+        return Finding::new(Code::Inconclusive, Confidence::Possible, message, remedy);
+    }
+    let message = format!("{registry} keeps its layers at {host}, which refuses them ({said})");
+    let remedy = subject.remedy_at(Code::AccessForbidden, host);
+    Finding::new(Code::AccessForbidden, Confidence::Likely, message, remedy)
+}
+
 /// The registry states a limit of pulls of which nothing is left: it answers the probe, which
 /// asks with HEAD and is not counted, and will refuse the kubelet.
 pub(super) fn exhausted(subject: Subject<'_>, evidence: &Evidence) -> Option<Finding> {
-    let limit = evidence.limit.as_ref().filter(|limit| limit.remaining == 0)?;
+    // Limits of other kinds are stated in the same headers; what was read was allowed.
+    let is_read = evidence.has_read(StepName::Platform);
+    let limit = evidence.limit.as_ref().filter(|limit| limit.remaining == 0 && !is_read)?;
     let window = limit
         .window
         .map_or_else(String::new, |seconds| format!(" in {} h", seconds.div_ceil(3600)));

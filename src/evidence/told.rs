@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::platform::Platform;
 
-use super::Attempt;
+use super::{Attempt, End, Evidence, StepName};
 
 /// A limit of pulls, as Docker Hub states it (`RateLimit-Limit: 100;w=21600`,
 /// `RateLimit-Remaining`; Docker, "Docker Hub pull usage and limits").
@@ -114,4 +114,22 @@ pub enum Repository {
         /// The status; 0 where there was no answer.
         status: u16,
     },
+}
+
+impl Evidence {
+    /// Whether a pull that was served passed a step.
+    pub fn has_read(&self, name: StepName) -> bool {
+        self.served().any(|pull| pull.steps.iter().any(|step| step.name == name && step.passed))
+    }
+
+    /// Whether a pull was served of which nothing behind the manifest's name was read.
+    pub fn is_skimmed(&self) -> bool {
+        let passed = |step| self.has_read(step);
+        (passed(StepName::Manifest) || passed(StepName::Challenge)) && !passed(StepName::Platform)
+    }
+
+    fn served(&self) -> impl Iterator<Item = &Attempt> {
+        let pulls = self.attempts.iter().chain(&self.anonymous).chain([&self.opening]);
+        pulls.filter(|pull| matches!(pull.end, End::Served { .. }))
+    }
 }

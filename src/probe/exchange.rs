@@ -220,7 +220,9 @@ impl Line<'_> {
         same_host: bool,
     ) -> reqwest::RequestBuilder {
         let request = self.client.request(question.method.clone(), url.clone());
-        let mut headers = if same_host { self.headers.clone() } else { HeaderMap::new() };
+        // They are for the host, and for no token service that it names.
+        let is_host = same_host && question.role != Role::TokenService;
+        let mut headers = if is_host { self.headers.clone() } else { HeaderMap::new() };
         if let Some(authorization) = question.authorization.filter(|_| same_host) {
             headers.insert(AUTHORIZATION, authorization.clone());
         }

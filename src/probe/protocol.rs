@@ -111,8 +111,10 @@ fn clean_without(text: &str, secrets: &[Secret]) -> String {
     for secret in secrets {
         // What is no UTF-8 comes back as something else, so its readable parts are looked for.
         for part in secret.expose().utf8_chunks().map(|chunk| printable(chunk.valid())) {
+            // What stands around it, such as a line break, may be taken away by a server.
+            let part = part.trim();
             if part.len() >= SECRET_MIN {
-                text = text.replace(&part, "****");
+                text = text.replace(part, "****");
             }
         }
     }

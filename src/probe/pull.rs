@@ -83,7 +83,7 @@ impl Walk<'_> {
             }
             Ok(reply) if reply.is_success() => {
                 limit = protocol::pull_limit(&reply.headers);
-                accepted(&reply, first)
+                accepted(&reply, first, self.image.digest())
             }
             Ok(reply) => {
                 if reply.status == 429 && !self.line.is_mirror {
@@ -221,12 +221,14 @@ pub(super) fn demand_of(reply: &Reply) -> Demand {
 
 /// The manifest that a success to HEAD promises, or why it is none.
 #[expect(clippy::result_large_err, reason = "one for each pull")]
-fn accepted(reply: &Reply, step: StepName) -> Result<Root, End> {
+fn accepted(reply: &Reply, step: StepName, asked: Option<&str>) -> Result<Root, End> {
     let media_type = reply.media_type();
     if let Some(problem) = unfit_type(&media_type) {
         return Err(End::Unfit { hop: reply.hop.clone(), step, problem });
     }
-    let digest = protocol::header(&reply.headers, "docker-content-digest");
+    // Of an image that is asked for by its digest, that is what its bytes have to have.
+    let asked = asked.map(str::to_owned);
+    let digest = asked.or_else(|| protocol::header(&reply.headers, "docker-content-digest"));
     let size = protocol::header(&reply.headers, CONTENT_LENGTH.as_str());
     Ok(Root {
         hop: reply.hop.clone(),

@@ -1,9 +1,9 @@
 //! Content: words about what a registry serves, beside what the probe read of it.
 
-use crate::evidence::{Attempt, Evidence, StepName};
+use crate::evidence::{Evidence, StepName};
 
 use super::super::catalogue::Code;
-use super::super::{content, is_served};
+use super::super::content;
 use super::Said;
 
 /// The steps that have looked at what a finding is about.
@@ -27,25 +27,18 @@ pub(super) fn is_read_well(evidence: &Evidence, said: &Said<'_>) -> bool {
         code == Code::PlatformMismatch && content::other_platform(evidence).is_some();
     let is_within_layer = code == Code::ContentCorrupted && may_be_of_layer(said.cause)
         || code == Code::DataEndpointUnreachable && is_cut(said.cause);
-    let is_looked_at = steps.iter().all(|step| has_passed(evidence, *step));
+    let is_looked_at = steps.iter().all(|step| evidence.has_read(*step));
     is_looked_at && is_same_image && !is_other_platform && !is_within_layer
 }
 
 /// What was served, as part of a sentence.
 pub(super) fn extent(evidence: &Evidence) -> String {
     let image = &evidence.image;
-    if has_passed(evidence, StepName::Layer) {
+    if evidence.has_read(StepName::Layer) {
         format!("{image} as far as the first byte of a layer")
     } else {
         format!("the manifest of {image}")
     }
-}
-
-/// Whether a pull that was served passed a step.
-fn has_passed(evidence: &Evidence, name: StepName) -> bool {
-    let mut pulls = evidence.attempts.iter().chain(&evidence.anonymous).chain([&evidence.opening]);
-    let has = |pull: &Attempt| pull.steps.iter().any(|step| step.name == name && step.passed);
-    pulls.any(|pull| is_served(pull) && has(pull))
 }
 
 /// containerd calls a part of an image by its kind and its digest (core/remotes/handlers.go,

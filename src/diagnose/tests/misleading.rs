@@ -173,3 +173,15 @@ fn a_name_that_does_not_exist_is_compared_with_those_of_registries() {
     check(&evidence, NotPullable, &[(Code::RegistryNameSuspicious, Likely)]);
     assert!(diagnosis(&evidence).findings[0].message.contains("shop.azurecr.io misspelt"));
 }
+
+#[test]
+fn a_401_of_another_server_is_not_about_our_credential() {
+    let refused = |role, step| {
+        let answer = Answer { status: 401, ..Answer::default() };
+        with_end(of_host(role, step, answer))
+    };
+    let redirected = refused(Role::RedirectTarget, StepName::Manifest);
+    check(&redirected, Undecided, &[(Code::Inconclusive, Possible)]);
+    let of_data = refused(Role::DataHost, StepName::Layer);
+    check(&of_data, NotPullable, &[(Code::AccessForbidden, Likely)]);
+}

@@ -24,8 +24,8 @@ use super::{Chosen, Ended, Reader, mismatch};
 
 /// The largest configuration that is read, in bytes.
 const CONFIG_MAX: u64 = 4 << 20;
-/// How many layers are asked for with HEAD, and how many of them at once.
-const LAYERS_MAX: usize = 8;
+/// How many layers are asked for with HEAD, as many as Docker takes, and how many at once.
+const LAYERS_MAX: usize = 126;
 const LAYERS_AT_ONCE: usize = 2;
 
 impl Reader<'_> {
@@ -53,9 +53,10 @@ impl Reader<'_> {
                 let began = Instant::now();
                 let missing = self.others(others).await;
                 read.took += began.elapsed();
-                match missing {
-                    Some(ended) => read.result = Err(ended),
-                    None => read.detail = format!("{}, {} more", read.detail, others.len()),
+                let n_asked = others.len().min(LAYERS_MAX);
+                read.detail = format!("{}, {n_asked} more", read.detail);
+                if let Some(ended) = missing {
+                    read.result = Err(ended);
                 }
             }
             self.write(StepName::Layer, read, steps)?;

@@ -24,8 +24,8 @@ struct Access {
     kind: String,
     #[serde(default)]
     name: String,
-    #[serde(default)]
-    actions: Vec<String>,
+    /// `null` where a service written in Go grants nothing.
+    actions: Option<Vec<String>>,
 }
 
 /// The claims of a token; `None` where it is no such token.
@@ -53,13 +53,16 @@ impl Claims {
         let access = self.access.as_ref()?;
         let repositories = || access.iter().filter(|access| access.kind == "repository");
         let own = repositories().filter(|access| is_same(&access.name, repository));
-        let mut actions: Vec<String> =
-            own.flat_map(|access| access.actions.iter().map(|action| clean(action))).collect();
+        let mut actions: Vec<String> = own
+            .flat_map(|access| access.actions.iter().flatten().map(|action| clean(action)))
+            .collect();
         actions.sort();
         actions.dedup();
         actions.truncate(10);
-        let has_others = repositories()
-            .any(|access| !is_same(&access.name, repository) && !access.actions.is_empty());
+        let has_others = repositories().any(|access| {
+            let grants = access.actions.as_ref().is_some_and(|actions| !actions.is_empty());
+            grants && !is_same(&access.name, repository)
+        });
         Some(Grant { actions, has_others })
     }
 }
@@ -112,6 +115,10 @@ mod tests {
         grants(
             r#"{"access":[{"type":"repository","name":"","actions":["pull"]},{"type":"repository","name":"myshop/api","actions":["pull"]}]}"#,
             Some((&[], true)),
+        );
+        grants(
+            r#"{"access":[{"type":"repository","name":"shop/api","actions":null}]}"#,
+            Some((&[], false)),
         );
         grants(r#"{"access":[]}"#, Some((&[], false)));
         grants(r#"{"access":null}"#, None);

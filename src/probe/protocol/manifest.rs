@@ -4,7 +4,11 @@
 //! version 2 schema 2, and what containerd makes of them (core/images/image.go, `Manifest`;
 //! core/images/mediatypes.go).
 
-use serde::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::image::platform::Platform;
 
@@ -47,48 +51,81 @@ struct Document {
     schema_version: Option<u64>,
     media_type: Option<String>,
     config: Option<Part>,
-    layers: Option<Vec<Part>>,
-    manifests: Option<Vec<Part>>,
-    fs_layers: Option<serde_json::Value>,
+    layers: Option<Few<Part>>,
+    manifests: Option<Few<Part>>,
+    fs_layers: Option<IgnoredAny>,
+}
+
+/// A list that nobody has made long: a document of a few megabytes can name a million parts.
+struct Few<T>(Vec<T>);
+
+/// The longest list, in entries; Docker takes 127 layers.
+const FEW: usize = 1_000;
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Few<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "a list of at most {FEW} entries")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Few<T>, A::Error> {
+                let mut few = Vec::new();
+                while let Some(entry) = entries.next_element()? {
+                    if few.len() == FEW {
+                        return Err(A::Error::invalid_length(FEW + 1, &self));
+                    }
+                    few.push(entry);
+                }
+                Ok(Few(few))
+            }
+        }
+
+        deserializer.deserialize_seq(Entries(PhantomData))
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Part {
-    #[serde(default)]
-    media_type: String,
-    #[serde(default)]
-    digest: String,
-    #[serde(default)]
-    size: u64,
+    media_type: Option<String>,
+    digest: Option<String>,
+    size: Option<u64>,
     platform: Option<Spoken>,
-    #[serde(default)]
-    urls: Vec<String>,
+    urls: Option<Few<IgnoredAny>>,
 }
 
+/// A platform as a document says it. As in Go, `null` is nothing.
 #[derive(Deserialize)]
 struct Spoken {
-    #[serde(default)]
-    os: String,
-    #[serde(default)]
-    architecture: String,
-    #[serde(default)]
-    variant: String,
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+}
+
+impl Spoken {
+    fn platform(self) -> Platform {
+        let said = |text: Option<String>| clean(&text.unwrap_or_default());
+        Platform {
+            os: said(self.os),
+            architecture: said(self.architecture),
+            variant: said(self.variant),
+        }
+    }
 }
 
 impl From<Part> for Descriptor {
     fn from(part: Part) -> Self {
-        let platform = part.platform.map(|Spoken { os, architecture, variant }| Platform {
-            os: clean(&os),
-            architecture: clean(&architecture),
-            variant: clean(&variant),
-        });
         Self {
-            media_type: clean(&part.media_type),
-            is_foreign: !part.urls.is_empty(),
-            digest: part.digest,
-            size: part.size,
-            platform,
+            media_type: clean(&part.media_type.unwrap_or_default()),
+            is_foreign: part.urls.is_some_and(|Few(urls)| !urls.is_empty()),
+            digest: part.digest.unwrap_or_default(),
+            size: part.size.unwrap_or_default(),
+            platform: part.platform.map(Spoken::platform),
         }
     }
 }
@@ -144,11 +181,15 @@ pub(in crate::probe) fn read(media_type: &str, body: &[u8]) -> Result<Manifest, 
     // containerd goes by the type that the registry states (core/images/image.go).
     let is_index = kind.ends_with(".index.v1+json") || kind.ends_with(".list.v2+json");
     if is_index {
-        let children = document.manifests.unwrap_or_default();
+        if document.manifests.is_none() && document.config.is_some() {
+            let what = "an image that is called an index".to_owned();
+            return Err(Unreadable::Kind(what));
+        }
+        let children = document.manifests.map_or_else(Vec::new, |Few(children)| children);
         return Ok(Manifest::Index(children.into_iter().map(Descriptor::from).collect()));
     }
     match (document.config, document.layers) {
-        (Some(config), Some(layers)) => Ok(Manifest::Image {
+        (Some(config), Some(Few(layers))) => Ok(Manifest::Image {
             config: config.into(),
             layers: layers.into_iter().map(Descriptor::from).collect(),
         }),
@@ -221,25 +262,20 @@ pub(in crate::probe) struct Config {
 pub(in crate::probe) fn config(body: &[u8]) -> Option<Config> {
     #[derive(Deserialize)]
     struct Body {
-        #[serde(default)]
-        os: String,
-        #[serde(default)]
-        architecture: String,
-        #[serde(default)]
-        variant: String,
+        #[serde(flatten)]
+        platform: Spoken,
         rootfs: Option<RootFs>,
     }
     #[derive(Deserialize)]
     struct RootFs {
-        diff_ids: Option<Vec<String>>,
+        diff_ids: Option<Few<IgnoredAny>>,
     }
-    let Body { os, architecture, variant, rootfs } = serde_json::from_slice(body).ok()?;
-    let platform =
-        Platform { os: clean(&os), architecture: clean(&architecture), variant: clean(&variant) };
+    let Body { platform, rootfs } = serde_json::from_slice(body).ok()?;
+    let platform = platform.platform();
     let is_stated = !platform.os.is_empty() && !platform.architecture.is_empty();
     Some(Config {
         platform: is_stated.then(|| platform.normal()),
-        layers: rootfs.and_then(|rootfs| rootfs.diff_ids).map_or(0, |layers| layers.len()),
+        layers: rootfs.and_then(|rootfs| rootfs.diff_ids).map_or(0, |Few(layers)| layers.len()),
     })
 }
 
@@ -323,6 +359,20 @@ mod tests {
         assert_eq!((config.digest.as_str(), config.size), ("c", 3));
         assert_eq!(own_layers(&layers).count(), 0, "a foreign layer is not the registry's");
         assert_eq!(kind(INDEX, "{}"), Ok(Manifest::Index(Vec::new())));
+    }
+
+    #[test]
+    fn null_is_nothing_and_a_long_list_is_refused() {
+        let image =
+            r#"{"config":{"digest":"c","size":null},"layers":[{"digest":"l","urls":null}]}"#;
+        let Ok(Manifest::Image { layers, .. }) = read(IMAGE, image.as_bytes()) else { panic!() };
+        assert_eq!(own_layers(&layers).count(), 1);
+        let nothing = config(br#"{"os":null,"variant":null,"rootfs":{"diff_ids":null}}"#);
+        assert_eq!(nothing, Some(Config { platform: None, layers: 0 }));
+        let long = format!(r#"{{"manifests":[{}{{}}]}}"#, "{},".repeat(FEW));
+        assert_eq!(read(INDEX, long.as_bytes()), Err(Unreadable::Broken));
+        let called_so = read(INDEX, br#"{"config":{},"layers":[]}"#);
+        assert!(matches!(called_so, Err(Unreadable::Kind(_))), "{called_so:?}");
     }
 
     #[test]

@@ -378,3 +378,22 @@ async fn a_password_that_is_a_token_says_until_when() {
         assert!(lifetime.until.starts_with("2023-11-14T22:13:2"), "{lifetime:?}");
     }
 }
+
+#[tokio::test]
+async fn a_digest_that_is_asked_for_is_what_the_bytes_must_have() {
+    let world = World::new().await;
+    let registry = world
+        .serve(REGISTRY, |request| {
+            let bare = Response::new(200).with("Content-Type", image::MANIFEST_TYPE);
+            let is_blob = request.path().contains("/blobs/");
+            if is_blob { manifest() } else { bare.body(&**image::MANIFEST) }
+        })
+        .await;
+    for (asked, is_right) in [(image::own_digest(), true), (digest("another"), false)] {
+        let name = format!("{REGISTRY}:{}/shop/api@{asked}", registry.port());
+        let end = world.probe_image(&name, &anonymous()).await.opening.end;
+        let is_corrupted = matches!(&end, End::Unfit { problem: Unfit::Corrupted { promised, .. }, .. }
+                if *promised == asked);
+        assert_eq!((is_right, is_corrupted), (end == served(), !is_right), "{end:?}");
+    }
+}

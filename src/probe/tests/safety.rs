@@ -251,3 +251,17 @@ async fn a_challenge_that_nobody_can_answer() {
         assert_eq!(registry.seen().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_password_is_not_kept_either_without_its_line_break() {
+    let world = World::new().await;
+    let registry = world
+        .serve(REGISTRY, |request| match request.authorization() {
+            None => Response::new(401).with("WWW-Authenticate", "Basic"),
+            Some(_) => Response::new(403).body("no login with canary-of-a-file, sorry"),
+        })
+        .await;
+    let all = super::access(&[credential("a", "robot", "canary-of-a-file\n")]);
+    let evidence = world.probe(REGISTRY, &registry, &all).await;
+    assert_eq!(status(&evidence.attempts[0]), 403);
+}
