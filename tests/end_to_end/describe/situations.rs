@@ -284,7 +284,13 @@ fn recovered() -> Vec<Outcome> {
     let digest = format!("sha256:{}", "3f9a".repeat(16));
     let served = json!({
         "credential": credential,
-        "steps": [passed("Token", "", 9_000), passed("Manifest", &digest, 5_000)],
+        "steps": [
+            passed("Token", "", 9_000),
+            passed("Manifest", &digest, 5_000),
+            passed("Platform", "linux/amd64", 5_000),
+            passed("Config", "linux/amd64, 1471 bytes", 6_000),
+            passed("Layer", "first of 2811478 bytes, 3 more", 9_000),
+        ],
         "end": {"kind": "served", "digest": digest},
     });
     let seen = evidence("registry.example.com/shop/api:v1.4.3", &[served]);
