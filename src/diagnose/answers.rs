@@ -124,7 +124,7 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
         401 if matches!(hop.role, Role::DataHost | Role::RedirectTarget) => {
             content::refused_elsewhere(subject, hop, &said)
         }
-        401 | 403 if answered.attempt.flaw.is_some() && foreign(hop).is_none() => {
+        401 | 403 if answered.attempt.flaw.is_some() && hop.role != Role::DataHost => {
             flawed(subject, answered, &said)
         }
         401 | 403 if answered.is_expired() => expired(subject, answered, &said),

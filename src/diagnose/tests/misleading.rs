@@ -185,3 +185,12 @@ fn a_401_of_another_server_is_not_about_our_credential() {
     let of_data = refused(Role::DataHost, StepName::Layer);
     check(&of_data, NotPullable, &[(Code::AccessForbidden, Likely)]);
 }
+
+#[test]
+fn a_token_service_that_was_sent_nothing_refuses_nothing() {
+    let answer = Answer { status: 401, ..Answer::default() };
+    let mut bad = attempt(Some("bad"), of_host(Role::TokenService, StepName::Token, answer));
+    bad.flaw = Some(Flaw::Incomplete);
+    let evidence = Evidence { attempts: vec![bad], ..evidence() };
+    check(&evidence, NotPullable, &[(Code::PullSecretMalformed, Certain)]);
+}
