@@ -10,12 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
+pub mod azure;
+mod gap;
+
+pub use gap::{Gap, Mismatch, ProviderFailure};
+
 /// The credentials for one image, and those that are missing from it.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     /// What the kubelet would try, in this order, until one succeeds. Empty means that
     /// it pulls anonymously.
     pub credentials: Vec<Credential>,
+    /// As whom to log in at a registry of Azure, after all of these.
+    pub azure: Option<azure::Login>,
     /// What could not be obtained, or is there and does not apply.
     pub gaps: Vec<Gap>,
 }
@@ -58,6 +65,13 @@ pub enum Provenance {
         /// The entry's name in it, as it is written there.
         key: String,
     },
+    /// What an identity of Azure was given.
+    Azure {
+        /// The identity.
+        identity: azure::Identity,
+    },
+    /// The credential of nobody that the credential provider for Azure gives beside it.
+    Strangers,
 }
 
 impl Provenance {
@@ -65,7 +79,7 @@ impl Provenance {
     pub fn pull_secret(&self) -> Option<&str> {
         match self {
             Self::PullSecret { secret, .. } => Some(secret),
-            Self::Node { .. } => None,
+            Self::Node { .. } | Self::Azure { .. } | Self::Strangers => None,
         }
     }
 }
@@ -75,6 +89,13 @@ impl fmt::Display for Provenance {
         match self {
             Self::PullSecret { secret, key } => write!(formatter, "secret {secret} (key {key})"),
             Self::Node { source, key } => write!(formatter, "{source} (key {key})"),
+            Self::Azure { identity } => identity.fmt(formatter),
+            Self::Strangers => write!(
+                formatter,
+                "nobody's credential of {} (key {})",
+                azure::PROVIDER,
+                azure::STRANGERS_KEY
+            ),
         }
     }
 }
@@ -101,285 +122,6 @@ impl fmt::Display for NodeSource {
         match self {
             Self::File { file } => write!(formatter, "node file {file}"),
             Self::Provider { provider } => write!(formatter, "credential provider {provider}"),
-        }
-    }
-}
-
-/// A credential that is not there, or is there and is not used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Gap {
-    /// The pod names a pull secret that does not exist in its namespace.
-    SecretMissing {
-        /// The name of the secret.
-        secret: String,
-    },
-    /// This controller may not read the secret; nothing follows from that.
-    SecretForbidden {
-        /// The name of the secret.
-        secret: String,
-    },
-    /// The kubelet passes the secret over in silence: its type is not one of the two, or
-    /// the type's key is missing or empty.
-    SecretIgnored {
-        /// The name of the secret.
-        secret: String,
-        /// What is wrong, as part of a sentence: `its type is Opaque`.
-        reason: String,
-    },
-    /// The kubelet cannot build a keyring because of this secret, and pulls nothing at
-    /// all for the pod.
-    KeyringBroken {
-        /// The name of the secret.
-        secret: String,
-        /// What is wrong, as part of a sentence.
-        reason: String,
-    },
-    /// The pod's service account lists a secret that the pod does not list, and the secret has
-    /// an entry for the image. The kubelet does not look at it.
-    SecretNotAttached {
-        /// The name of the secret.
-        secret: String,
-        /// The service account.
-        account: String,
-        /// Whether the registry served the image when the secret was tried all the same.
-        serves: bool,
-    },
-    /// An entry whose name is no URL; the kubelet drops it.
-    EntryDropped {
-        /// The name of the secret.
-        secret: String,
-        /// The entry's name.
-        key: String,
-        /// What is wrong with the name, as part of a sentence.
-        reason: String,
-    },
-    /// An entry that does not match the image.
-    EntryNotMatching {
-        /// The name of the secret.
-        secret: String,
-        /// The entry's name.
-        key: String,
-        /// The rule that excludes it.
-        rule: Mismatch,
-    },
-    /// The kubelet passes over a file of the node's.
-    NodeFileIgnored {
-        /// The path of the file.
-        file: String,
-        /// Why, as part of a sentence: `it does not exist`.
-        reason: String,
-    },
-    /// An entry of the node's whose name is no URL; the kubelet drops it.
-    NodeEntryDropped {
-        /// What has it.
-        source: NodeSource,
-        /// The entry's name.
-        key: String,
-        /// What is wrong with the name, as part of a sentence.
-        reason: String,
-    },
-    /// An entry of the node's that does not match the image.
-    NodeEntryNotMatching {
-        /// What has it.
-        source: NodeSource,
-        /// The entry's name.
-        key: String,
-        /// The rule that excludes it.
-        rule: Mismatch,
-    },
-    /// The kubelet does not run a credential provider for this image.
-    ProviderNotMatched {
-        /// The name of the provider.
-        provider: String,
-        /// Its `matchImages`.
-        patterns: Vec<String>,
-    },
-    /// A credential provider gives nothing; the kubelet logs that and goes on.
-    ProviderFailed {
-        /// The name of the provider.
-        provider: String,
-        /// What went wrong.
-        failure: ProviderFailure,
-    },
-    /// A credential provider that wants a token of the pod's service account, which is not
-    /// made here; nothing follows from that.
-    ProviderNotRun {
-        /// The name of the provider.
-        provider: String,
-    },
-}
-
-impl Gap {
-    /// The name of the pull secret that it is about; `None` where it is about the node.
-    pub fn secret(&self) -> Option<&str> {
-        match self {
-            Self::SecretMissing { secret }
-            | Self::SecretForbidden { secret }
-            | Self::SecretIgnored { secret, .. }
-            | Self::KeyringBroken { secret, .. }
-            | Self::SecretNotAttached { secret, .. }
-            | Self::EntryDropped { secret, .. }
-            | Self::EntryNotMatching { secret, .. } => Some(secret),
-            Self::NodeFileIgnored { .. }
-            | Self::NodeEntryDropped { .. }
-            | Self::NodeEntryNotMatching { .. }
-            | Self::ProviderNotMatched { .. }
-            | Self::ProviderFailed { .. }
-            | Self::ProviderNotRun { .. } => None,
-        }
-    }
-
-    /// What of the node it is about; `None` where it is about a pull secret.
-    pub fn node_source(&self) -> Option<NodeSource> {
-        match self {
-            Self::SecretMissing { .. }
-            | Self::SecretForbidden { .. }
-            | Self::SecretIgnored { .. }
-            | Self::KeyringBroken { .. }
-            | Self::SecretNotAttached { .. }
-            | Self::EntryDropped { .. }
-            | Self::EntryNotMatching { .. } => None,
-            Self::NodeFileIgnored { file, .. } => Some(NodeSource::File { file: file.clone() }),
-            Self::NodeEntryDropped { source, .. } | Self::NodeEntryNotMatching { source, .. } => {
-                Some(source.clone())
-            }
-            Self::ProviderNotMatched { provider, .. }
-            | Self::ProviderFailed { provider, .. }
-            | Self::ProviderNotRun { provider } => {
-                Some(NodeSource::Provider { provider: provider.clone() })
-            }
-        }
-    }
-
-    /// Whether something that may hold a credential could not be looked into, so that nothing
-    /// is certain.
-    pub fn leaves_open(&self) -> bool {
-        matches!(self, Self::SecretForbidden { .. } | Self::ProviderNotRun { .. })
-    }
-}
-
-/// Why a credential provider gives nothing (pkg/credentialprovider/plugin/plugin.go of
-/// Kubernetes v1.35.4, `ExecPlugin` and `provide`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum ProviderFailure {
-    /// There is no such program; with that the kubelet does not even start.
-    Missing,
-    /// The program cannot be started.
-    NotStarted {
-        /// The system's words.
-        reason: String,
-    },
-    /// It did not end in time and was ended.
-    TimedOut {
-        /// The time that it had, in seconds.
-        seconds: u64,
-    },
-    /// It ended with a failure.
-    Ended {
-        /// How: `exit status: 1`.
-        status: String,
-    },
-    /// What it answers is not of the version that the configuration says.
-    OtherVersion {
-        /// The version of the configuration.
-        expected: String,
-        /// The version of the answer.
-        answered: String,
-    },
-    /// What it answers is no `CredentialProviderResponse`.
-    NotUnderstood {
-        /// What is wrong, as part of a sentence; it holds nothing of the answer.
-        reason: String,
-    },
-}
-
-/// The failure in words, as part of a sentence whose subject is the provider.
-impl fmt::Display for ProviderFailure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => formatter.write_str("is not in the directory of the providers"),
-            Self::NotStarted { reason } => write!(formatter, "cannot be started: {reason}"),
-            Self::TimedOut { seconds } => {
-                write!(formatter, "gives no answer within {seconds} s and is ended")
-            }
-            Self::Ended { status } => write!(formatter, "fails ({status})"),
-            Self::OtherVersion { expected, answered } => write!(
-                formatter,
-                "answers in version {answered}, and its configuration says {expected}"
-            ),
-            Self::NotUnderstood { reason } => {
-                write!(formatter, "gives an answer that the kubelet does not take: {reason}")
-            }
-        }
-    }
-}
-
-/// The rule of the kubelet by which an entry does not match an image
-/// (`URLsMatch`, pkg/credentialprovider/keyring.go).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "rule", rename_all = "camelCase")]
-pub enum Mismatch {
-    /// The ports differ; there are no default ports. An empty text is no port.
-    Port {
-        /// The port of the entry.
-        entry: String,
-        /// The port of the image.
-        image: String,
-    },
-    /// The hosts have different numbers of labels; a `*` never spans a dot.
-    LabelCount {
-        /// Labels in the entry's host.
-        entry: usize,
-        /// Labels in the image's host.
-        image: usize,
-    },
-    /// One label of the host differs.
-    Label {
-        /// The label of the entry.
-        entry: String,
-        /// The label of the image.
-        image: String,
-    },
-    /// The entry's path is no prefix of the image's path.
-    Path {
-        /// The path of the entry.
-        entry: String,
-    },
-    /// The entry is for Docker Hub under a name that only counts where nothing else matched.
-    FallbackSuppressed,
-    /// The entry's name, decoded once, is no URL any more.
-    NotAUrl,
-}
-
-/// The rule in words, as part of a sentence whose subject is the entry.
-impl fmt::Display for Mismatch {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let port = |port: &str| {
-            if port.is_empty() { "no port".to_owned() } else { format!("port {port}") }
-        };
-        match self {
-            Self::Port { entry, image } => write!(
-                formatter,
-                "it has {} and the image {} (there are no default ports)",
-                port(entry),
-                port(image)
-            ),
-            Self::LabelCount { entry, image } => write!(
-                formatter,
-                "its host has {entry} labels and the image's {image} (a * stands for one label)"
-            ),
-            Self::Label { entry, image } => {
-                write!(formatter, "its host has {entry} where the image has {image}")
-            }
-            Self::Path { entry } => {
-                write!(formatter, "the image's path does not begin with {entry}")
-            }
-            Self::FallbackSuppressed => {
-                formatter.write_str("for Docker Hub it counts only where no other entry matches")
-            }
-            Self::NotAUrl => formatter.write_str("it is no URL"),
         }
     }
 }

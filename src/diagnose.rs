@@ -25,6 +25,7 @@ mod mirrors;
 mod network;
 mod progress;
 pub mod remedy;
+mod unsent;
 pub mod words;
 
 pub use agreement::{Heard, contradict};

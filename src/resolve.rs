@@ -77,8 +77,8 @@ pub struct Versions(BTreeMap<(&'static str, String), Option<String>>);
 impl Fetched {
     /// The credentials for `image`, in the kubelet's order.
     pub fn access(&self, image: &ImageRef) -> Access {
-        let Access { credentials, gaps } = keyring::lookup(&self.secrets, image);
-        Access { credentials, gaps: self.gaps.iter().cloned().chain(gaps).collect() }
+        let Access { credentials, azure, gaps } = keyring::lookup(&self.secrets, image);
+        Access { credentials, azure, gaps: self.gaps.iter().cloned().chain(gaps).collect() }
     }
 
     /// What the pod's service account lists for `image` and the pod does not.

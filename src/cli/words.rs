@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::access::{Gap, NodeSource, Provenance};
+use crate::access::{Gap, NodeSource, Provenance, azure};
 use crate::target::SecretSource;
 
 /// Where the secrets come from.
@@ -69,7 +69,14 @@ pub(super) fn origin_of(provenance: &Provenance) -> (Holder, &str) {
     match provenance {
         Provenance::PullSecret { secret, key } => (Holder::secret(secret), key),
         Provenance::Node { source, key } => (Holder::node(source.clone()), key),
+        Provenance::Azure { .. } => (provider(), ""),
+        Provenance::Strangers => (provider(), azure::STRANGERS_KEY),
     }
+}
+
+/// The credential provider for Azure.
+fn provider() -> Holder {
+    Holder::node(NodeSource::Provider { provider: azure::PROVIDER.to_owned() })
 }
 
 /// A secret, something of the node's, or an entry of one that is not used.
@@ -117,6 +124,18 @@ pub(super) fn unused(gap: &Gap) -> Unused<'_> {
             (None, format!("is not run, since no item of its matchImages matches: {}", patterns.join(", ")))
         }
         Gap::ProviderFailed { failure, .. } => (None, failure.to_string()),
+        Gap::AzureConfigUnusable { file, reason } => {
+            (None, format!("fails, since {file} cannot be used: {reason}"))
+        }
+        Gap::AnnotationMissing { account, annotation } => {
+            (None, format!("fails, since service account {account} has no annotation {annotation}"))
+        }
+        Gap::AccountTokenNotMade { account } => (
+            None,
+            format!(
+                "wants a token of service account {account}, which may not be made here, so what it would answer is not known"
+            ),
+        ),
         Gap::ProviderNotRun { .. } => (
             None,
             "wants a token of the pod's service account, which is not made here, so what it would answer is not known".to_owned(),

@@ -1,13 +1,14 @@
-//! Findings about what a server answered, and about requests that were not sent.
+//! Findings about what a server answered.
 
 use std::net::IpAddr;
 
+use crate::access::azure::TOKEN_USER;
 use crate::api::Confidence;
 use crate::evidence::told::{Flaw, Repository};
-use crate::evidence::{Answer, Attempt, End, Evidence, Hop, NotSent, Role, StepName};
+use crate::evidence::{Answer, Attempt, End, Evidence, Hop, Role, StepName};
 
 use super::catalogue::Code;
-use super::{Finding, Subject, content, credentials, network};
+use super::{Finding, Subject, content, credentials, network, unsent};
 
 /// What the end of an attempt means; `None` where it ended well.
 pub(super) fn finding(
@@ -25,7 +26,7 @@ pub(super) fn finding(
         End::Unreachable { hop, failure } => {
             network::unreachable(subject, hop, failure).at_hop(foreign(hop))
         }
-        End::NotSent { host, reason } => not_sent(subject, host, reason),
+        End::NotSent { host, reason } => unsent::finding(subject, host, reason),
         End::Unfit { hop, step, problem } => {
             content::unfit(subject, hop, *step, problem).at_hop(foreign(hop))
         }
@@ -37,9 +38,13 @@ pub(super) fn finding(
 fn foreign(hop: &Hop) -> Option<String> {
     match hop.role {
         Role::Registry => None,
-        Role::TokenService | Role::RedirectTarget | Role::DataHost | Role::Proxy | Role::Mirror => {
-            Some(hop.host.clone())
-        }
+        Role::TokenService
+        | Role::RedirectTarget
+        | Role::DataHost
+        | Role::Proxy
+        | Role::Mirror
+        | Role::Metadata
+        | Role::Entra => Some(hop.host.clone()),
     }
 }
 
@@ -201,13 +206,28 @@ fn rejected(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Findin
 /// A credential that is not sent, or not as it was meant: the secret is what has to be mended.
 fn flawed(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
     let registry = subject.registry();
-    let code = Code::PullSecretMalformed;
+    let code = match answered.attempt.flaw {
+        Some(Flaw::TokenOfAnotherUser | Flaw::UserWithoutToken) => Code::TokenUsernameMismatch,
+        Some(Flaw::LineBreak | Flaw::Incomplete) | None => Code::PullSecretMalformed,
+    };
     let whose = answered.attempt.credential.as_ref().map(ToString::to_string).unwrap_or_default();
     let (confidence, message) = match answered.attempt.flaw {
         Some(Flaw::LineBreak) => (
             Confidence::Likely,
             format!(
                 "the password in {whose} ends with a line break, which is sent with it, and {registry} refuses it ({said})"
+            ),
+        ),
+        Some(Flaw::TokenOfAnotherUser) => (
+            Confidence::Certain,
+            format!(
+                "the password in {whose} is a token of a registry, which goes with the user {TOKEN_USER} and with no other; {registry} refuses it ({said})"
+            ),
+        ),
+        Some(Flaw::UserWithoutToken) => (
+            Confidence::Likely,
+            format!(
+                "the user in {whose} goes with a registry's token, and its password is none; {registry} refuses it ({said})"
             ),
         ),
         Some(Flaw::Incomplete) | None => (
@@ -343,58 +363,5 @@ fn in_time(seconds: u64) -> String {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds.div_ceil(60)),
         _ => format!("{} h", seconds.div_ceil(3_600)),
-    }
-}
-
-/// What it means that a request was not sent.
-pub(super) fn not_sent(subject: Subject<'_>, host: &str, reason: &NotSent) -> Finding {
-    let registry = subject.registry();
-    let open = |message: String, remedy: String| {
-        Finding::new(Code::Inconclusive, Confidence::Possible, message, remedy)
-    };
-    match reason {
-        NotSent::ForeignRealm { realm } => open(
-            format!(
-                "{registry} sends clients to the token service {realm}, outside its own domain; this probe sent no credential there"
-            ),
-            format!(
-                "If {host} is the registry's own token service, allow it: start the controller with --token-host {host}"
-            ),
-        ),
-        NotSent::InsecureRealm { realm } => open(
-            format!(
-                "{registry} sends clients to the token service {realm}, which is not behind TLS; this probe sent no credential there"
-            ),
-            "Ask whoever runs the registry to serve its tokens over HTTPS.".to_owned(),
-        ),
-        NotSent::BadRealm { realm } => open(
-            format!("the challenge of {registry} names a token service that is no URL: {realm}"),
-            "Ask whoever runs the registry to correct the realm of its challenge.".to_owned(),
-        ),
-        NotSent::ForbiddenAddress { address, class } => Finding::new(
-            Code::ProbeSkipped,
-            Confidence::Certain,
-            format!("{host} has the address {address}, which is {class}; no probe goes there"),
-            "If this is a registry of yours, give it an address in the network.".to_owned(),
-        ),
-        NotSent::UnsupportedChallenge { schemes } => {
-            let offered = if schemes.is_empty() {
-                "without saying which kind".to_owned()
-            } else {
-                format!("of the kind {}", schemes.join(" or "))
-            };
-            let mut finding = open(
-                format!(
-                    "{registry} wants a credential {offered}, and the container runtime has only Basic and Bearer to offer"
-                ),
-                "Ask whoever runs the registry to offer Basic or Bearer.".to_owned(),
-            );
-            finding.confidence = Confidence::Likely;
-            finding
-        }
-        NotSent::BadRedirect { location } => open(
-            format!("{host} redirects to {location}, which was not followed"),
-            "Ask whoever runs the registry where its redirects should lead.".to_owned(),
-        ),
     }
 }

@@ -16,9 +16,12 @@ pub(super) fn missing(subject: Subject<'_>, step: StepName, hop: &Hop, answer: &
     let registry = subject.registry();
     let host = match hop.role {
         Role::Registry | Role::TokenService => String::new(),
-        Role::RedirectTarget | Role::DataHost | Role::Proxy | Role::Mirror => {
-            format!(" at {}", hop.host)
-        }
+        Role::RedirectTarget
+        | Role::DataHost
+        | Role::Proxy
+        | Role::Mirror
+        | Role::Metadata
+        | Role::Entra => format!(" at {}", hop.host),
     };
     let (code, message) = if matches!(step, StepName::Config | StepName::Layer) {
         let part = part(step);
@@ -198,6 +201,8 @@ fn part(step: StepName) -> &'static str {
         StepName::Dns
         | StepName::Connect
         | StepName::Tls
+        | StepName::Identity
+        | StepName::Exchange
         | StepName::Challenge
         | StepName::Token
         | StepName::Manifest

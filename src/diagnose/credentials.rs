@@ -182,7 +182,10 @@ fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
         | Gap::ProviderNotRun { .. }
         | Gap::NodeFileIgnored { .. }
         | Gap::NodeEntryDropped { .. }
-        | Gap::NodeEntryNotMatching { .. } => return node::of_gap(subject, gap),
+        | Gap::NodeEntryNotMatching { .. }
+        | Gap::AzureConfigUnusable { .. }
+        | Gap::AnnotationMissing { .. }
+        | Gap::AccountTokenNotMade { .. } => return node::of_gap(subject, gap),
     };
     Some(finding.of_credential(gap.secret().map(|secret| format!("secret {secret}"))))
 }
@@ -208,6 +211,9 @@ pub(super) fn stale(subject: Subject<'_>, provenance: &Provenance) -> Finding {
             (format!("pull secret {secret}"), subject.remedy(Code::StaleCredential, Some(secret)))
         }
         Provenance::Node { source, key } => (source.to_string(), node::take_out(source, key)),
+        Provenance::Azure { .. } | Provenance::Strangers => {
+            (provenance.to_string(), subject.remedy(Code::TokenExchangeDenied, None))
+        }
     };
     let message = format!(
         "{} serves {image} to anybody, and refuses the credential in {holder}, which is what breaks the pull",
@@ -249,6 +255,9 @@ pub(super) fn rejected(
             format!("the user name or password of {source}"),
             node::put_right(registry, source, key),
         ),
+        Some(own @ (Provenance::Azure { .. } | Provenance::Strangers)) => {
+            (own.to_string(), subject.remedy(Code::TokenExchangeDenied, None))
+        }
     };
     let message = format!("{registry} refuses {who} ({detail})");
     Finding::new(Code::CredentialRejected, Confidence::Certain, message, remedy)

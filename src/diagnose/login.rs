@@ -50,7 +50,7 @@ fn finding(subject: Subject<'_>, attempt: &Attempt) -> Option<Finding> {
     let finding = match &attempt.end {
         End::Served { .. } | End::Challenged { .. } => return None,
         End::Unreachable { hop, failure } => network::unreachable(subject, hop, failure),
-        End::NotSent { host, reason } => answers::not_sent(subject, host, reason),
+        End::NotSent { host, reason } => super::unsent::finding(subject, host, reason),
         End::Unfit { hop, step, problem } => content::unfit(subject, hop, *step, problem),
         End::Answered { hop, answer, .. } => {
             let Hop { host, .. } = hop;

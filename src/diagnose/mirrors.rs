@@ -33,7 +33,9 @@ fn finding(subject: Subject<'_>, mirror: &Mirror, verdict: Verdict) -> Option<Fi
         End::Unreachable { hop, failure } => {
             (network::unreachable(subject, hop, failure).message, true)
         }
-        End::NotSent { host, reason } => (answers::not_sent(subject, host, reason).message, false),
+        End::NotSent { host, reason } => {
+            (super::unsent::finding(subject, host, reason).message, false)
+        }
         End::Unfit { hop, step, problem } => {
             (content::unfit(subject, hop, *step, problem).message, false)
         }

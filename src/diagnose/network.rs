@@ -74,11 +74,13 @@ fn named(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
     };
     // What is to be done depends on what happens at the hop, whichever hop it is.
     let remedy = match hop.role {
-        Role::Proxy => subject.remedy(of_hop(code, hop.role), None),
+        Role::Proxy | Role::Metadata => subject.remedy(of_hop(code, hop.role), None),
         Role::Mirror => subject.remedy_at(of_hop(code, hop.role), host),
-        Role::Registry | Role::RedirectTarget | Role::TokenService | Role::DataHost => {
-            subject.remedy_at(code, host)
-        }
+        Role::Registry
+        | Role::RedirectTarget
+        | Role::TokenService
+        | Role::DataHost
+        | Role::Entra => subject.remedy_at(code, host),
     };
     let code = of_hop(code, hop.role);
     let subject_of = match hop.role {
@@ -87,6 +89,8 @@ fn named(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
             format!("the way to {} goes through a proxy, and {message}", subject.registry())
         }
         Role::Mirror => of_mirror(subject, host, &message),
+        Role::Metadata => format!("the node's metadata service cannot be reached: {message}"),
+        Role::Entra => format!("Entra ID cannot be reached: {message}"),
         Role::TokenService => {
             format!("the token service of {} cannot be reached: {message}", subject.registry())
         }
@@ -108,7 +112,8 @@ pub(super) fn of_mirror(subject: Subject<'_>, host: &str, message: &str) -> Stri
 fn of_hop(code: Code, role: Role) -> Code {
     match role {
         Role::Registry | Role::RedirectTarget => code,
-        Role::TokenService => Code::TokenServiceUnreachable,
+        Role::TokenService | Role::Entra => Code::TokenServiceUnreachable,
+        Role::Metadata => Code::IdentityEndpointUnreachable,
         Role::DataHost => Code::DataEndpointUnreachable,
         Role::Mirror => Code::MirrorUnreachable,
         Role::Proxy if code == Code::ProxyAuthenticationRequired => code,
@@ -172,6 +177,8 @@ fn waiting_for(step: StepName) -> &'static str {
         StepName::Connect => "while connecting",
         StepName::Tls => "in the TLS handshake",
         StepName::Challenge => "after the first request",
+        StepName::Identity => "after asking for the identity's token",
+        StepName::Exchange => "after asking to exchange the identity's token",
         StepName::Token => "after asking for a token",
         StepName::Manifest | StepName::Platform => "after asking for the manifest",
         StepName::Config => "after asking for the image's configuration",

@@ -27,6 +27,8 @@ fn hop(role: Role) -> Hop {
         Role::DataHost => "data.r.test",
         Role::Proxy => "http://proxy.r.test:3128",
         Role::Mirror => "mirror.r.test",
+        Role::Metadata => "169.254.169.254",
+        Role::Entra => "login.microsoftonline.com",
     };
     Hop { role, host: host.to_owned(), address: Some([10, 0, 0, 20].into()) }
 }
@@ -72,6 +74,10 @@ fn evidence() -> Evidence {
         repository: None,
         limit: None,
         mirrors: None,
+        lookups: Vec::new(),
+        azure: None,
+        node: None,
+        at: None,
     }
 }
 

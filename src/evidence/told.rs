@@ -1,5 +1,7 @@
 //! What servers and tokens tell of themselves, and what is wrong with what was served.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::image::platform::Platform;
@@ -50,6 +52,11 @@ pub enum Flaw {
     Incomplete,
     /// Its password ends with a line break, as a file's last line does.
     LineBreak,
+    /// Its password is a token of a registry of Azure, and its user not the one that such tokens
+    /// go with (Azure Container Registry, docs/AAD-OAuth.md).
+    TokenOfAnotherUser,
+    /// Its user is the one that tokens of a registry of Azure go with, and its password none.
+    UserWithoutToken,
 }
 
 /// The servers that a runtime asks in the registry's place (containerd, docs/hosts.md).
@@ -99,6 +106,18 @@ pub enum Unfit {
         /// The one that was seen.
         seen: String,
     },
+}
+
+/// How a name was looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lookup {
+    /// The name, without a port.
+    pub host: String,
+    /// The names to which it leads (CNAME), in order.
+    pub aliases: Vec<String>,
+    /// Its addresses; empty where it has none.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// The answer to `GET /v2/<name>/tags/list` (OCI distribution specification, 1.1).

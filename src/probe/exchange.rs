@@ -246,6 +246,8 @@ impl Line<'_> {
             }
             StepName::Connect
             | StepName::Tls
+            | StepName::Identity
+            | StepName::Exchange
             | StepName::Challenge
             | StepName::Token
             | StepName::Manifest

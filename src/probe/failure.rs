@@ -77,7 +77,9 @@ fn unknown(error: &(dyn Error + 'static), step: StepName) -> Failure {
         StepName::Dns => Failure::LookupFailed { detail },
         StepName::Connect => Failure::NoRoute { detail },
         StepName::Tls => Failure::Handshake { detail },
-        StepName::Challenge
+        StepName::Identity
+        | StepName::Exchange
+        | StepName::Challenge
         | StepName::Token
         | StepName::Manifest
         | StepName::Platform

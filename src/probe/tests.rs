@@ -116,7 +116,7 @@ fn credential(secret: &str, username: &str, password: &str) -> Credential {
 }
 
 fn access(credentials: &[Credential]) -> Access {
-    Access { credentials: credentials.to_vec(), gaps: Vec::new() }
+    Access { credentials: credentials.to_vec(), azure: None, gaps: Vec::new() }
 }
 
 fn anonymous() -> Access {

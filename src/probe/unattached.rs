@@ -27,7 +27,7 @@ impl Prober {
             return (evidence, None);
         }
         let timeout = options.timeout.saturating_sub(began.elapsed());
-        let listed = Access { credentials, gaps: Vec::new() };
+        let listed = Access { credentials, azure: None, gaps: Vec::new() };
         let control = self.probe(image, &listed, Options { timeout, ..options }).await;
         let gap = control.attempts.iter().find_map(|attempt| not_attached(&account, attempt));
         evidence.gaps.splice(..0, gap);

@@ -48,6 +48,10 @@ pub(super) async fn walk(
         repository: None,
         limit: None,
         mirrors: None,
+        lookups: Vec::new(),
+        azure: None,
+        node: None,
+        at: Some(options.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
     };
     let Some(walk) = Walk::new(shared, image, access, options, endpoint) else { return evidence };
     let opening = walk.pull(StepName::Challenge, None, &[]).await;

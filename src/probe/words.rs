@@ -24,6 +24,7 @@ pub(super) fn in_words(end: &End) -> String {
                     if schemes.is_empty() { "no challenge".to_owned() } else { schemes.join(", ") }
                 )
             }
+            NotSent::NotAzure => "not sent: this is no registry of Azure".to_owned(),
             NotSent::BadRedirect { location } => format!("redirect to {location} not followed"),
         },
         End::Unfit { problem, .. } => match problem {

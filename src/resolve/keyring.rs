@@ -79,7 +79,7 @@ pub fn lookup(secrets: &[PullSecret], image: &ImageRef) -> Access {
     if broken {
         let gaps = gaps.into_iter().map(|(_, gap)| gap);
         let gaps = gaps.filter(|gap| !matches!(gap, Gap::EntryDropped { .. })).collect();
-        return Access { credentials: Vec::new(), gaps };
+        return Access { credentials: Vec::new(), azure: None, gaps };
     }
     select(entries, gaps, image)
 }
@@ -218,7 +218,7 @@ fn select(mut entries: Vec<Entry<'_>>, gaps: Vec<(usize, Gap)>, image: &ImageRef
         }
     }
     gaps.sort_by_key(|(place, _)| *place);
-    Access { credentials, gaps: gaps.into_iter().map(|(_, gap)| gap).collect() }
+    Access { credentials, azure: None, gaps: gaps.into_iter().map(|(_, gap)| gap).collect() }
 }
 
 /// The password keeps its bytes. A user name that is not UTF-8 is shown with U+FFFD, as Go's

@@ -116,7 +116,7 @@ impl Node {
         let files = self.of_files(image);
         let providers = self.of_providers(image).await;
         let mut access = secrets;
-        for Access { credentials, gaps } in [files, providers] {
+        for Access { credentials, azure: _, gaps } in [files, providers] {
             access.credentials.extend(credentials);
             access.gaps.extend(gaps);
         }
@@ -150,7 +150,7 @@ impl Node {
         let entries = used.map(|(_, entries)| entries).into_iter().collect();
         let found = keyring::lookup_node(entries, image);
         gaps.extend(found.gaps);
-        Access { credentials: found.credentials, gaps }
+        Access { credentials: found.credentials, azure: None, gaps }
     }
 
     /// What the providers answer that are for this image. All answers are one keyring
@@ -175,7 +175,7 @@ impl Node {
         }
         let found = keyring::lookup_node(answers, image);
         gaps.extend(found.gaps);
-        Access { credentials: found.credentials, gaps }
+        Access { credentials: found.credentials, azure: None, gaps }
     }
 }
 

@@ -196,7 +196,7 @@ mod tests {
     fn check(credentials: Vec<Credential>, gaps: Vec<Gap>, expected: &str) -> serde_json::Value {
         let image = ImageRef::parse("busybox").unwrap();
         let origin = Some(Origin::Files(vec!["a.yaml".to_owned()]));
-        let answer = Answer::new(&image, origin, false, Access { credentials, gaps });
+        let answer = Answer::new(&image, origin, false, Access { credentials, azure: None, gaps });
         let text = answer.text();
         assert!(text.contains(expected), "{text}");
         serde_json::to_value(answer.document()).unwrap()

@@ -1,6 +1,6 @@
 //! Findings about the credentials that a node has of its own.
 
-use crate::access::{Gap, NodeSource, Provenance};
+use crate::access::{Gap, NodeSource, Provenance, azure};
 use crate::api::Confidence;
 use crate::evidence::Evidence;
 use crate::image::Host;
@@ -23,7 +23,7 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
                 ),
                 subject.remedy(Code::CredentialProviderNotMatched, None),
             ),
-            provider,
+            provider.as_str(),
         ),
         Gap::ProviderFailed { provider, failure } => (
             Finding::new(
@@ -35,7 +35,31 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
                 ),
                 subject.remedy(Code::CredentialProviderFailed, None),
             ),
-            provider,
+            provider.as_str(),
+        ),
+        Gap::AzureConfigUnusable { file, reason } => (
+            Finding::new(
+                Code::CredentialProviderFailed,
+                Confidence::Certain,
+                format!(
+                    "the node's credential provider gives no credential for {registry}, since {file} cannot be used: {reason}"
+                ),
+                subject.remedy(Code::CredentialProviderFailed, None),
+            ),
+            azure::PROVIDER,
+        ),
+        Gap::AnnotationMissing { account, annotation } => (
+            Finding::new(
+                Code::WorkloadIdentityNotConfigured,
+                Confidence::Certain,
+                format!(
+                    "service account {account} has no annotation {annotation}, without which the node's credential provider gives no credential for {registry}"
+                ),
+                subject
+                    .remedy(Code::WorkloadIdentityNotConfigured, None)
+                    .replace("ACCOUNT", account),
+            ),
+            azure::PROVIDER,
         ),
         Gap::SecretMissing { .. }
         | Gap::SecretForbidden { .. }
@@ -47,7 +71,8 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
         | Gap::NodeFileIgnored { .. }
         | Gap::NodeEntryDropped { .. }
         | Gap::NodeEntryNotMatching { .. }
-        | Gap::ProviderNotRun { .. } => return None,
+        | Gap::ProviderNotRun { .. }
+        | Gap::AccountTokenNotMade { .. } => return None,
     };
     Some(finding.of_credential(Some(format!("credential provider {provider}"))))
 }
@@ -57,6 +82,9 @@ pub(super) fn was_asked(evidence: &Evidence) -> bool {
     let of_gaps = evidence.gaps.iter().filter_map(Gap::node_source);
     let of_attempts = evidence.attempts.iter().filter_map(|attempt| match &attempt.credential {
         Some(Provenance::Node { source, .. }) => Some(source.clone()),
+        Some(Provenance::Azure { .. } | Provenance::Strangers) => {
+            Some(NodeSource::Provider { provider: azure::PROVIDER.to_owned() })
+        }
         Some(Provenance::PullSecret { .. }) | None => None,
     });
     let is_provider = |source: NodeSource| matches!(source, NodeSource::Provider { .. });

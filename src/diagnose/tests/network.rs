@@ -8,7 +8,12 @@ fn unreachable(role: Role, failure: Failure) -> Evidence {
         Role::TokenService | Role::DataHost => {
             Evidence { attempts: vec![attempt(Some("good"), end)], ..evidence() }
         }
-        Role::Registry | Role::RedirectTarget | Role::Proxy | Role::Mirror => {
+        Role::Registry
+        | Role::RedirectTarget
+        | Role::Proxy
+        | Role::Mirror
+        | Role::Metadata
+        | Role::Entra => {
             Evidence { opening: attempt(None, end), attempts: Vec::new(), ..evidence() }
         }
     }

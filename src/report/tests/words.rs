@@ -123,6 +123,10 @@ fn with_evidence(image: &str, secret: &str, end: End) -> Outcome {
         repository: None,
         limit: None,
         mirrors: None,
+        lookups: Vec::new(),
+        azure: None,
+        node: None,
+        at: None,
     };
     Outcome { evidence: Some(evidence), ..outcome(image, 1, code) }
 }

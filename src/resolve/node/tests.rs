@@ -53,7 +53,7 @@ async fn secrets_come_first_then_files_then_providers() {
         username: "secret".to_owned(),
         password: Secret::new("canary"),
     };
-    let secrets = Access { credentials: vec![secret], gaps: Vec::new() };
+    let secrets = Access { credentials: vec![secret], azure: None, gaps: Vec::new() };
     let access = node.access_after(secrets, &ImageRef::parse("reg.test/app:1").unwrap()).await;
     assert_eq!(users(&access), ["secret", "file", "reg.test/app"]);
     let shown: Vec<String> =
@@ -95,7 +95,7 @@ async fn only_the_first_valid_file_counts_and_the_older_form_comes_last() {
 #[tokio::test]
 async fn a_broken_pull_secret_leaves_nothing_to_the_node() {
     let broken = Gap::KeyringBroken { secret: "s".to_owned(), reason: "x".to_owned() };
-    let secrets = Access { credentials: Vec::new(), gaps: vec![broken.clone()] };
+    let secrets = Access { credentials: Vec::new(), azure: None, gaps: vec![broken.clone()] };
     let node = node(&["good/config.json"], &[]);
     let access = node.access_after(secrets, &ImageRef::parse("reg.test/app").unwrap()).await;
     assert!(access.credentials.is_empty());

@@ -1,0 +1,145 @@
+//! Azure: as whom a node logs in at a registry of Azure, and where.
+//!
+//! Plain data. What the kubelet's credential provider for Azure would do with it is done by
+//! [`crate::probe`], since every step of it is one to name and to time.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
+
+/// The credential provider's name on the nodes of AKS (cloud-provider-azure,
+/// cmd/acr-credential-provider).
+pub const PROVIDER: &str = "acr-credential-provider";
+/// The key under which it gives a credential of nobody, for the registries of Azure
+/// (cloud-provider-azure, `pkg/credentialprovider/azure_credentials.go`). The kubelet tries it last.
+pub const STRANGERS_KEY: &str = "*.azurecr.*";
+/// The user that a registry's own tokens go with (Azure Container Registry, docs/AAD-OAuth.md).
+pub const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
+
+/// As whom a node, or a pod on it, logs in at a registry of Azure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Who logs in.
+    pub principal: Principal,
+    /// `tenantId` of azure.json, which a token is exchanged for whatever tenant it is of.
+    pub tenant: String,
+    /// The node's region (`location` of azure.json), where it is said.
+    pub location: Option<String>,
+    /// Where everything is.
+    pub cloud: Cloud,
+}
+
+/// Who logs in, with what it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// A managed identity of the node, whose tokens the node's metadata service gives.
+    Managed(Selector),
+    /// A service principal, whose id and secret are what the registry is sent.
+    ServicePrincipal {
+        /// Its client id.
+        client_id: String,
+        /// Its client secret.
+        secret: Secret,
+    },
+    /// The identity that a service account names, by a token of that account (KEP-4412).
+    Workload {
+        /// The service account.
+        account: String,
+        /// The client id that its annotation names.
+        client_id: String,
+        /// The tenant that its annotation names.
+        tenant: String,
+        /// The account's token.
+        token: Secret,
+    },
+}
+
+/// Which of a node's identities is meant (`userAssignedIdentityID` of azure.json).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// The one with this client id.
+    ClientId(String),
+    /// The one with this resource id.
+    ResourceId(String),
+    /// The one that there is.
+    Unnamed,
+}
+
+/// The endpoints of one of Azure's clouds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cloud {
+    /// Its name, as azure.json has it.
+    pub name: String,
+    /// The metadata service, as a URL without a path.
+    pub metadata: String,
+    /// Entra ID's token service, as a URL without a path.
+    pub authority: String,
+    /// The audience of the tokens that the kubelet's credential provider asks for.
+    pub registry_audience: String,
+    /// The audience of the tokens that `az aks check-acr` asks for.
+    pub management_audience: String,
+    /// The domains of registries to which a token may go: whole labels at the end of a host.
+    pub registry_domains: Vec<String>,
+}
+
+impl Login {
+    /// Who it is, without what it takes.
+    pub fn identity(&self) -> Identity {
+        match &self.principal {
+            Principal::Managed(Selector::ClientId(id) | Selector::ResourceId(id)) => {
+                Identity::Managed { id: Some(id.clone()) }
+            }
+            Principal::Managed(Selector::Unnamed) => Identity::Managed { id: None },
+            Principal::ServicePrincipal { client_id, .. } => {
+                Identity::ServicePrincipal { client_id: client_id.clone() }
+            }
+            Principal::Workload { account, client_id, .. } => {
+                Identity::Workload { account: account.clone(), client_id: client_id.clone() }
+            }
+        }
+    }
+}
+
+/// Who logs in at a registry of Azure; this may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Identity {
+    /// A managed identity of the node.
+    Managed {
+        /// Its client id or resource id; `None` for the one that there is.
+        id: Option<String>,
+    },
+    /// A service principal.
+    ServicePrincipal {
+        /// Its client id.
+        #[serde(rename = "clientId")]
+        client_id: String,
+    },
+    /// The identity that a service account names.
+    Workload {
+        /// The service account.
+        account: String,
+        /// Its client id.
+        #[serde(rename = "clientId")]
+        client_id: String,
+    },
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Managed { id: Some(id) } => write!(formatter, "kubelet identity {id}"),
+            Self::Managed { id: None } => {
+                formatter.write_str("the node's system-assigned identity")
+            }
+            Self::ServicePrincipal { client_id } => {
+                write!(formatter, "service principal {client_id} of the node")
+            }
+            Self::Workload { account, client_id } => {
+                write!(formatter, "identity {client_id} of service account {account}")
+            }
+        }
+    }
+}
