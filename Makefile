@@ -19,6 +19,7 @@ help:
 	  'make demo     a cluster, broken pods, and what the controller says of them' \
 	  'make test     formatting, lints, unit, integration and end-to-end tests' \
 	  'make lab      every fault we know, through the real kubelet and the controller' \
+	  'make azure-lab  the same for Azure, through a stand-in for it and check' \
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
 	  'make bench    how long a check takes, beside crane, on a slow way to a registry' \
@@ -39,6 +40,15 @@ lab: ground image
 	cargo build --locked --example lab
 	$(say) 'Running the lab'
 	tests/cluster/up -- $(abspath $(target))/debug/examples/lab $(CASES)
+
+# The same for registries of Azure: the kubelet asks a stand-in for Azure, and so do we.
+.PHONY: azure-lab
+azure-lab: ground
+	$(say) 'Building the lab of Azure'
+	cargo build --locked --example lab --bin registrycheck
+	$(say) 'Running the lab of Azure'
+	REGISTRYCHECK_BINARY=$(abspath $(target))/debug/registrycheck \
+	  tests/cluster/up --azure -- $(abspath $(target))/debug/examples/lab azure $(CASES)
 
 .PHONY: cluster
 cluster:

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use registrycheck::image::ImageRef;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::ground;
@@ -60,7 +61,7 @@ pub(crate) struct Mend {
 /// A secret, its data readable.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Secret {
+pub(crate) struct Secret {
     name: String,
     #[serde(rename = "type", default = "dockerconfigjson")]
     kind: String,
@@ -116,7 +117,16 @@ pub(crate) struct Expected {
 
 /// All cases, in the order of their files.
 pub(crate) fn read_all() -> Vec<Case> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/cases");
+    read_from("tests/lab/cases", |name, text| text.replace("{host}", &format!("{name}.lab.test")))
+}
+
+/// All cases of a directory, in the order of their files; `fill` puts what belongs to the
+/// case of a name into a text of it.
+pub(crate) fn read_from<Case: DeserializeOwned>(
+    directory: &str,
+    fill: impl Fn(&str, &str) -> String,
+) -> Vec<Case> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let mut files: Vec<_> =
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -127,7 +137,8 @@ pub(crate) fn read_all() -> Vec<Case> {
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         for value in values {
             let name = value["name"].as_str().unwrap_or_default().to_owned();
-            let case = serde_json::from_value(filled_in(value, &name))
+            let value = filled_in(value, &|text| fill(&name, text));
+            let case = serde_json::from_value(value)
                 .unwrap_or_else(|error| panic!("{}: {name}: {error}", file.display()));
             cases.push(case);
         }
@@ -135,14 +146,13 @@ pub(crate) fn read_all() -> Vec<Case> {
     cases
 }
 
-/// The same with the registry's host wherever `{host}` stands.
-fn filled_in(value: Value, name: &str) -> Value {
-    let fill = |text: &str| text.replace("{host}", &format!("{name}.lab.test"));
+/// The same with each text and each key filled in.
+fn filled_in(value: Value, fill: &dyn Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => Value::String(fill(&text)),
-        Value::Array(items) => items.into_iter().map(|item| filled_in(item, name)).collect(),
+        Value::Array(items) => items.into_iter().map(|item| filled_in(item, fill)).collect(),
         Value::Object(fields) => {
-            fields.into_iter().map(|(key, item)| (fill(&key), filled_in(item, name))).collect()
+            fields.into_iter().map(|(key, item)| (fill(&key), filled_in(item, fill))).collect()
         }
         other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
     }
@@ -280,7 +290,8 @@ impl Case {
 }
 
 impl Secret {
-    fn object(&self) -> Value {
+    /// The object, in no namespace yet.
+    pub(crate) fn object(&self) -> Value {
         let text = |value: &Value| match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
@@ -306,6 +317,7 @@ fn accounts(accounts: &BTreeMap<String, Vec<String>>) -> Vec<Value> {
     accounts.iter().map(object).collect()
 }
 
-fn names(names: &[String]) -> Value {
+/// References to objects by these names.
+pub(crate) fn names(names: &[String]) -> Value {
     names.iter().map(|name| json!({"name": name})).collect()
 }

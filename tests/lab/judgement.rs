@@ -111,7 +111,7 @@ fn describe(answer: &Answer) -> String {
 }
 
 /// The end of the message is what tells: all begin alike.
-fn shorten(reason: &str, words: &str) -> String {
+pub(crate) fn shorten(reason: &str, words: &str) -> String {
     let told = words.split("failed to ").last().unwrap_or(words);
     let told: String = told.chars().take(150).collect();
     if reason == words { told } else { format!("{reason}: {told}") }

@@ -1,5 +1,6 @@
 //! `make lab`: every case of `tests/lab/cases` through the real kubelet and through the
-//! installed controller, and whether the two agree.
+//! installed controller, and whether the two agree; with `azure` as its first argument, those
+//! of `tests/azure/cases` through `registrycheck check`.
 #![expect(clippy::print_stdout, reason = "it is there to be read")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "it ends where it fails")]
 
@@ -16,6 +17,7 @@ use kube::{Api, Client};
 use registrycheck::api::ConditionStatus;
 use serde_json::{Value, json};
 
+mod azure;
 mod case;
 #[expect(dead_code, reason = "the integration tests use the rest")]
 #[path = "../ground.rs"]
@@ -37,9 +39,16 @@ const PATIENCE: Duration = Duration::from_secs(110);
 #[tokio::main]
 async fn main() -> ExitCode {
     let begun = Instant::now();
+    let wanted: Vec<String> = env::args().skip(1).collect();
+    if let Some((first, wanted)) = wanted.split_first()
+        && first == "azure"
+    {
+        return azure::run(wanted).await;
+    }
     let mut cases = case::read_all();
-    let mut registries = misbehave(&cases);
-    cases = chosen(cases);
+    let hosts: Vec<Value> = cases.iter().flat_map(Case::hosts).collect();
+    let mut registries = play("misbehave", &json!(hosts));
+    cases = chosen(cases, |case| &case.name, &wanted);
     let digests = std::fs::read(ground().logs().join("misbehave.digests")).unwrap();
     let digests: BTreeMap<String, String> = serde_json::from_slice(&digests).unwrap();
     for case in &mut cases {
@@ -50,7 +59,7 @@ async fn main() -> ExitCode {
     let client = client().await;
     let seen = Seen::default();
     let watching = tokio::spawn(seen.clone().watch(client.clone()));
-    make_namespaces(&client, &cases).await;
+    make_namespaces(&client, &cases.iter().map(Case::namespace).collect::<Vec<_>>()).await;
     println!("{}", Judgement::HEADER);
     let run = |case| run(case, &client, &seen);
     stream::iter(&cases).for_each_concurrent(AT_ONCE, run).await;
@@ -67,24 +76,22 @@ async fn main() -> ExitCode {
     if wrong || greedy { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// All cases, or those whose name contains one of the arguments.
-fn chosen(cases: Vec<Case>) -> Vec<Case> {
-    let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+/// All cases, or those whose name contains one of these parts.
+fn chosen<T>(cases: Vec<T>, name: impl Fn(&T) -> &String, wanted: &[String]) -> Vec<T> {
+    let names: BTreeSet<&String> = cases.iter().map(&name).collect();
     assert_eq!(names.len(), cases.len(), "two cases have the same name");
-    let wanted: Vec<String> = env::args().skip(1).collect();
-    let is_wanted = |case: &Case| {
-        wanted.is_empty() || wanted.iter().any(|part| case.name.contains(part.as_str()))
+    let is_wanted = |case: &T| {
+        wanted.is_empty() || wanted.iter().any(|part| name(case).contains(part.as_str()))
     };
     cases.into_iter().filter(is_wanted).collect()
 }
 
-/// Starts the server that plays all hosts of the cases.
-fn misbehave(cases: &[Case]) -> Child {
-    let hosts: Vec<Value> = cases.iter().flat_map(Case::hosts).collect();
+/// Starts the server that plays all hosts of the cases, by that command of the ground.
+fn play(command: &str, content: &Value) -> Child {
     let file = ground().logs().join("misbehave.json");
-    std::fs::write(&file, json!(hosts).to_string()).unwrap();
+    std::fs::write(&file, content.to_string()).unwrap();
     let mut child =
-        Command::new("ground").arg("misbehave").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+        Command::new("ground").arg(command).arg(&file).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n", "the registries did not start");
@@ -100,14 +107,14 @@ fn give_node_credentials(cases: &[Case]) {
     std::fs::write(file, json!({"auths": auths}).to_string()).unwrap();
 }
 
-async fn make_namespaces(client: &Client, cases: &[Case]) {
-    let namespace = |case: &Case| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.namespace()}});
-    apply(&cases.iter().map(namespace).collect::<Vec<_>>());
+async fn make_namespaces(client: &Client, names: &[String]) {
+    let namespace = |name: &String| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    apply(&names.iter().map(namespace).collect::<Vec<_>>());
     let accounts: Api<ServiceAccount> = Api::all(client.clone());
     eventually("a service account in each namespace", || async {
         let all = accounts.list(&ListParams::default()).await.unwrap().items;
         let made = all.iter().filter_map(|account| account.metadata.namespace.as_deref());
-        (made.filter(|name| name.starts_with("lab-")).count() == cases.len()).then_some(())
+        (made.filter(|name| name.starts_with("lab-")).count() == names.len()).then_some(())
     })
     .await;
 }

@@ -58,12 +58,18 @@ impl Seen {
         self.0.lock().unwrap().get(namespace).cloned().unwrap_or_default()
     }
 
-    /// Watches until the end.
-    pub(crate) async fn watch(self, client: Client) {
+    /// Watches the pods until the end.
+    pub(crate) async fn watch_pods(self, client: Client) {
         let pods = objects::<Pod>(&client).for_each(|pod| {
             self.note(pod.metadata.namespace.as_deref(), |sight| sight.see_pod(&pod));
             std::future::ready(())
         });
+        pods.await;
+    }
+
+    /// Watches pods and checks until the end.
+    pub(crate) async fn watch(self, client: Client) {
+        let pods = self.clone().watch_pods(client.clone());
         let checks = objects::<RegistryCheck>(&client).for_each(|check| {
             self.note(check.metadata.namespace.as_deref(), |sight| sight.see_check(&check));
             std::future::ready(())

@@ -18,6 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 const usage = `usage:
@@ -27,10 +28,14 @@ inside a ground:
   ground fault drop ADDRESS                     drop all packets to that address
   ground fault reset                            drop no more than at the start
   ground misbehave FILE                         play the hosts of that file, until killed
+  ground azure FILE                             play Azure as that file says, until killed
 anywhere:
   ground image DOCKERFILE ROOTFS TAR NAME       pack ROOTFS as the Dockerfile's last stage says`
 
 func main() {
+	if filepath.Base(os.Args[0]) == providerName {
+		os.Exit(provideCredentials(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	code, err := run(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "ground:", err)
@@ -71,6 +76,8 @@ func run(args []string) (int, error) {
 		return 0, resetFaults()
 	case command == "misbehave" && len(args) == 1:
 		return 0, misbehave(args[0])
+	case command == "azure" && len(args) == 1:
+		return 0, playAzure(args[0])
 	case command == "image" && len(args) == 4:
 		return 0, packImage(args[0], args[1], args[2], args[3])
 	}

@@ -34,6 +34,10 @@ type misbehaving struct {
 	NewestTLS string `json:"newestTLS"`
 	// Untrusted leaves the node without the test authority for this host.
 	Untrusted bool `json:"untrusted"`
+	// Address is one of the lab's own where it is empty.
+	Address string `json:"address"`
+	// Chain are the aliases between the name and its address.
+	Chain []string `json:"chain"`
 	// Mirror is what the node asks in place of this host.
 	Mirror string `json:"mirror"`
 	// Auth is the login; there is none where it is nil.
@@ -44,6 +48,8 @@ type misbehaving struct {
 	Announced string `json:"announced"`
 	// Answers come before all of that; the first that fits counts.
 	Answers []answer `json:"answers"`
+	// Azure is what it plays of Azure; it is no part of Azure where it is nil.
+	Azure *azureRole `json:"azure"`
 
 	address netip.Addr
 }
@@ -70,6 +76,7 @@ type lab struct {
 	stranger  *authority
 	hosts     []*misbehaving
 	journal   *journal
+	azure     azure
 	tokens    tokenBook
 	content   contentStore
 }
@@ -81,13 +88,21 @@ const misbehaveNames = "10.0.0.54"
 var misbehaveZones = []string{"lab.test", "elsewhere.test", "docker.io", "azurecr.io"}
 
 // misbehave plays the hosts that the file tells of, for as long as it lives.
-// It says "ready" when they can be asked.
 func misbehave(file string) error {
-	l := &lab{state: os.Getenv("REGISTRYCHECK_GROUND")}
-	if l.state == "" {
-		return errors.New("hosts can misbehave only inside a ground")
+	l := &lab{}
+	if err := decodeStrictly(file, &l.hosts); err != nil {
+		return err
 	}
-	if err := l.read(file); err != nil {
+	return l.play("10.0.4.0", misbehaveZones)
+}
+
+// play plays the hosts, each with an address after that one unless it has its
+// own. It says "ready" when they can be asked.
+func (l *lab) play(addresses string, zones []string) error {
+	if l.state = os.Getenv("REGISTRYCHECK_GROUND"); l.state == "" {
+		return errors.New("hosts can be played only inside a ground")
+	}
+	if err := l.assignAddresses(netip.MustParseAddr(addresses)); err != nil {
 		return err
 	}
 	if err := l.prepare(); err != nil {
@@ -102,7 +117,7 @@ func misbehave(file string) error {
 			return fmt.Errorf("%s: %w", host.Name, err)
 		}
 	}
-	if err := forwardNames(l.state, misbehaveNames, misbehaveZones); err != nil {
+	if err := forwardNames(l.state, misbehaveNames, zones); err != nil {
 		return err
 	}
 	if err := l.writeDigests(); err != nil {
@@ -133,7 +148,8 @@ func (l *lab) writeDigests() error {
 	return os.WriteFile(filepath.Join(l.state, "logs", "misbehave.digests"), content, 0o644)
 }
 
-func (l *lab) read(file string) error {
+// decodeStrictly reads a file of JSON in which nothing is unknown.
+func decodeStrictly(file string, into any) error {
 	content, err := os.Open(file)
 	if err != nil {
 		return err
@@ -141,12 +157,15 @@ func (l *lab) read(file string) error {
 	defer content.Close()
 	decoder := json.NewDecoder(content)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&l.hosts); err != nil {
+	if err := decoder.Decode(into); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	// Each host has an address of its own, so that what is no HTTP can be told
-	// apart too.
-	address := netip.MustParseAddr("10.0.4.0")
+	return nil
+}
+
+// assignAddresses gives each host an address of its own, so that what is no
+// HTTP can be told apart too.
+func (l *lab) assignAddresses(address netip.Addr) (err error) {
 	seen := map[string]netip.Addr{}
 	for _, host := range l.hosts {
 		if known, ok := seen[host.Name]; ok { // two ports of one name
@@ -157,6 +176,11 @@ func (l *lab) read(file string) error {
 		host.address = address
 		if host.Name == "localhost" {
 			host.address = netip.MustParseAddr("127.0.0.1")
+		}
+		if host.Address != "" {
+			if host.address, err = netip.ParseAddr(host.Address); err != nil {
+				return fmt.Errorf("%s: %w", host.Name, err)
+			}
 		}
 		seen[host.Name] = host.address
 	}
@@ -207,7 +231,7 @@ func (l *lab) mended(host *misbehaving) bool {
 
 // tellNode writes what containerd shall know of a host.
 func (l *lab) tellNode(host *misbehaving) error {
-	if host.Untrusted || host.Name == "localhost" {
+	if host.Untrusted || host.Name == "localhost" || host.Azure.isService() {
 		return nil
 	}
 	authority := fmt.Sprintf("ca = %q\n", filepath.Join(l.state, "ca.crt"))

@@ -18,12 +18,15 @@ type journal struct {
 // entry is one request. No password and no token is in it.
 type entry struct {
 	Host   string `json:"host"`
+	Case   string `json:"case"`
 	Method string `json:"method"`
 	Path   string `json:"path"`
 	Status int    `json:"status"`
 	Agent  string `json:"agent"`
 	User   string `json:"user"`
 	From   string `json:"from"`
+	// Carried are the secrets that it had with it, by name.
+	Carried []carried `json:"carried,omitempty"`
 }
 
 func openJournal(path string) (*journal, error) {

@@ -56,9 +56,16 @@ func (l *lab) resolve(query []byte) []byte {
 		response[3] |= code
 		return response
 	}
-	host := l.byName(name)
+	host, aliases := l.byAlias(name)
 	if host == nil {
 		return reply(dnsNameError)
+	}
+	// The answer tells all names up to the last, and each by what came before.
+	owner := []byte{0xc0, 12}
+	for _, alias := range aliases {
+		response[7]++
+		response = append(response, record(owner, dnsTypeAlias, encodeName(alias))...)
+		owner = encodeName(alias)
 	}
 	lookup := host.Lookup
 	if lookup != "" && l.mended(host) {
@@ -89,8 +96,24 @@ func (l *lab) resolve(query []byte) []byte {
 	case kind != dnsTypeA:
 		return reply(0)
 	}
-	response[7] = 1
-	return append(response, record([]byte{0xc0, 12}, dnsTypeA, addressBytes(host.address))...)
+	response[7]++
+	return append(response, record(owner, dnsTypeA, addressBytes(host.address))...)
+}
+
+// byAlias is the host with that name, or with an alias of that name, and the
+// aliases after it.
+func (l *lab) byAlias(name string) (*misbehaving, []string) {
+	if host := l.byName(name); host != nil {
+		return host, host.Chain
+	}
+	for _, host := range l.hosts {
+		for i, alias := range host.Chain {
+			if strings.EqualFold(alias, name) {
+				return host, host.Chain[i+1:]
+			}
+		}
+	}
+	return nil, nil
 }
 
 func (l *lab) byName(name string) *misbehaving {

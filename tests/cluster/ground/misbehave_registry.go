@@ -13,7 +13,7 @@ import (
 // answer is one answer out of the ordinary.
 type answer struct {
 	// On is what has to be asked for: any, ping, manifest, tag, digest, blob,
-	// config, layer, token or tags.
+	// config, layer, token, exchange or tags.
 	On     string `json:"on"`
 	Method string `json:"method"` // any where it is empty
 	From   string `json:"from"`   // pods or node
@@ -28,6 +28,8 @@ type answer struct {
 	Status  int               `json:"status"` // 200 where it is 0
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
+	// Says is an answer of Azure's by name, in place of status and body.
+	Says string `json:"says"`
 	// Delay comes before whatever else happens.
 	Delay int `json:"delayMilliseconds"`
 	// End is closed (without a word), reset, or held (nothing is ever said).
@@ -49,7 +51,7 @@ type play struct {
 
 // asked is what a request wants.
 type asked struct {
-	kind       string // ping, manifest, blob, token, tags, other
+	kind       string // ping, manifest, blob, token, exchange, tags, other
 	repository string
 	reference  string
 }
@@ -61,6 +63,8 @@ func parseAsked(path string) asked {
 		return asked{kind: "ping"}
 	case path == "/token" || path == "/oauth2/token":
 		return asked{kind: "token"}
+	case path == "/oauth2/exchange":
+		return asked{kind: "exchange"}
 	case !isAPI:
 		return asked{kind: "other"}
 	}
@@ -81,43 +85,25 @@ func parseAsked(path string) asked {
 func (p *play) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	w := &statusRecorder{ResponseWriter: writer, status: http.StatusOK}
 	user, _, _ := request.BasicAuth()
+	carried := p.lab.azure.carried(request)
 	defer func() {
 		p.lab.journal.write(entry{
-			Host: p.host.host(), Method: request.Method, Path: request.URL.Path, Status: w.status,
-			Agent: request.UserAgent(), User: user, From: vantageOf(request.RemoteAddr),
+			Host: p.host.host(), Case: p.host.Case, Method: request.Method, Path: request.URL.Path, Status: w.status,
+			Agent: request.UserAgent(), User: user, From: vantageOf(request.RemoteAddr), Carried: carried,
 		})
 	}()
 	wanted := parseAsked(request.URL.Path)
 	content, kind := p.find(wanted)
 	manner := "plainly"
 	if odd := p.oddAnswer(request, wanted, kind, user); odd != nil {
-		select {
-		case <-time.After(time.Duration(odd.Delay) * time.Millisecond):
-		case <-request.Context().Done():
-			return
-		}
-		if odd.End != "" {
-			w.status = 0
-			p.end(request, odd.End)
-			return
-		}
-		for name, value := range odd.Headers {
-			value = strings.ReplaceAll(value, "{path}", request.URL.Path)
-			w.Header().Set(name, value)
-		}
-		if odd.Serve == "" {
-			if odd.Status == 0 {
-				odd.Status = http.StatusOK
-			}
-			if w.Header().Get("Content-Type") == "" {
-				w.Header().Set("Content-Type", "application/json")
-			}
-			w.Header().Set("Content-Length", strconv.Itoa(len(odd.Body)))
-			w.WriteHeader(odd.Status)
-			_, _ = w.Write([]byte(odd.Body))
+		if p.giveOdd(w, request, odd, p.azureNames()) {
 			return
 		}
 		manner = odd.Serve
+	}
+	if p.host.Azure != nil {
+		p.playAzure(w, request, wanted, content, manner)
+		return
 	}
 	if wanted.kind == "token" {
 		p.token(w, request)
@@ -138,6 +124,47 @@ func (p *play) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	default:
 		p.serve(w, request, wanted, content, manner)
 	}
+}
+
+// giveOdd gives an answer out of the ordinary, and says whether that is all:
+// one with a manner of serving only begins what was asked for.
+func (p *play) giveOdd(w *statusRecorder, request *http.Request, odd *answer, names *strings.Replacer) bool {
+	select {
+	case <-time.After(time.Duration(odd.Delay) * time.Millisecond):
+	case <-request.Context().Done():
+		return true
+	}
+	if odd.End != "" {
+		w.status = 0
+		p.end(request, odd.End)
+		return true
+	}
+	for name, value := range odd.Headers {
+		value = strings.ReplaceAll(value, "{path}", request.URL.Path)
+		w.Header().Set(name, value)
+	}
+	switch {
+	case odd.Says != "":
+		sayByName(w, odd.Says, names)
+	case odd.Serve == "":
+		if odd.Status == 0 {
+			odd.Status = http.StatusOK
+		}
+		writeBody(w, odd.Status, "application/json", odd.Body)
+	default:
+		return false
+	}
+	return true
+}
+
+// writeBody writes a whole answer, of that type unless it has one.
+func writeBody(w http.ResponseWriter, status int, mediaType, body string) {
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", mediaType)
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
 }
 
 // oddAnswer is the first answer out of the ordinary that fits.

@@ -138,9 +138,13 @@ func (g *ground) startNode(ctx context.Context) error {
 	if err := os.WriteFile(g.path("kubelet.yaml"), []byte(configuration), 0o644); err != nil {
 		return err
 	}
-	err = g.processes.start("kubelet", g.kubernetes, "kubelet",
-		"--config="+g.path("kubelet.yaml"), "--kubeconfig="+g.path("node.kubeconfig"),
-		"--hostname-override="+nodeName, "--node-ip="+nodeAddress, "--root-dir="+g.path("kubelet"))
+	arguments := []string{"kubelet",
+		"--config=" + g.path("kubelet.yaml"), "--kubeconfig=" + g.path("node.kubeconfig"),
+		"--hostname-override=" + nodeName, "--node-ip=" + nodeAddress, "--root-dir=" + g.path("kubelet")}
+	provider, err := g.prepareProvider()
+	if err == nil {
+		err = g.processes.start("kubelet", g.kubernetes, append(arguments, provider...)...)
+	}
 	if err != nil {
 		return err
 	}
