@@ -106,8 +106,8 @@ func zonesOf(hosts []*misbehaving) []string {
 	return slices.Compact(zones)
 }
 
-// playAzure answers what was asked of a host of Azure.
-func (p *play) playAzure(w *statusRecorder, request *http.Request, wanted asked, content *blob, manner string) {
+// answerAsAzure answers what was asked of a host of Azure.
+func (p *play) answerAsAzure(w *statusRecorder, request *http.Request, wanted asked, content *blob, manner string) {
 	switch role := p.host.Azure; {
 	case role.Metadata:
 		p.metadata(w, request)
@@ -130,7 +130,7 @@ func (p *play) namesOf(client, tenant, resource string) *strings.Replacer {
 	return p.azureNames("{client}", client, "{tenant}", tenant, "{resource}", resource)
 }
 
-// oddAnswer gives the first answer of these that is not used up, if there is one.
+// oddAnswerOf gives the first answer of these that is not used up, if there is one.
 func (p *play) oddAnswerOf(answers []answer, w *statusRecorder, request *http.Request, names *strings.Replacer) bool {
 	for i := range answers {
 		if answers[i].again() {

@@ -19,7 +19,8 @@ type azureRegistry struct {
 	Users map[string]azureUser `json:"users"`
 	// Anonymous is what who has no name may do.
 	Anonymous rights `json:"anonymous"`
-	// ARMTokens are refused where authentication-as-arm is disabled
+	// ARMTokensRefused says that authentication-as-arm is disabled: tokens for
+	// the management of Azure are none for the registry
 	// (https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm).
 	ARMTokensRefused bool `json:"armTokensRefused"`
 	// Realm is the URL of the token service; the registry's own where it is empty.

@@ -102,7 +102,7 @@ func (p *play) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 		manner = odd.Serve
 	}
 	if p.host.Azure != nil {
-		p.playAzure(w, request, wanted, content, manner)
+		p.answerAsAzure(w, request, wanted, content, manner)
 		return
 	}
 	if wanted.kind == "token" {
