@@ -117,17 +117,21 @@ func (p *provider) readNode(directory string) error {
 	return p.readEnvironment(filepath.Join(directory, providerEnvironmentFile))
 }
 
-// readEnvironment finds the login host and the registries' suffix of a cloud.
+// readEnvironment finds the login host and the registries' suffix of a cloud: a
+// name that nobody knows is that of the public one, and so is AzureStackCloud
+// without a file (pkg/azclient/cloud.go).
 func (p *provider) readEnvironment(file string) error {
+	p.loginHost, p.suffix = "login.microsoftonline.com", "azurecr.io"
 	switch strings.ToUpper(p.config.Cloud) {
-	case "", "AZURECLOUD", "AZUREPUBLICCLOUD":
-		p.loginHost, p.suffix = "login.microsoftonline.com", "azurecr.io"
 	case "AZUREUSGOVERNMENT", "AZUREUSGOVERNMENTCLOUD":
 		p.loginHost, p.suffix = "login.microsoftonline.us", "azurecr.us"
 	case "AZURECHINACLOUD":
 		p.loginHost, p.suffix = "login.chinacloudapi.cn", "azurecr.cn"
 	case "AZURESTACKCLOUD":
 		content, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // AZURE_ENVIRONMENT_FILEPATH would not be set.
+		}
 		if err != nil {
 			return fmt.Errorf("failed to load config: %w", err)
 		}
@@ -143,8 +147,6 @@ func (p *provider) readEnvironment(file string) error {
 			return err
 		}
 		p.loginHost, p.suffix = endpoint.Host, strings.TrimPrefix(environment.ContainerRegistryDNSSuffix, ".")
-	default:
-		return fmt.Errorf("there is no cloud environment matching the name %q", p.config.Cloud)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func TestAProviderWithASecretAsksNobody(t *testing.T) {
 	if output, errors, code := answer("shop.example.com/api:v1", principal); code != 0 || !strings.Contains(output, `"auth":{}`) {
 		t.Errorf("nothing for another registry: %d %s %s", code, output, errors)
 	}
-	if output, errors, code := answer("shop.azurecr.io/api:v1", `{"cloud":"Nowhere"}`); code != 1 || output != "" || !strings.Contains(errors, "Usage:") {
+	if output, errors, code := answer("web.azurecr.io/api:v1", principal); code != 1 || output != "" || !strings.Contains(errors, "Usage:") {
 		t.Errorf("a failure says nothing where the kubelet reads: %d %s %s", code, output, errors)
 	}
 }
