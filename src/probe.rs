@@ -10,6 +10,7 @@
 //! the rules of `protocol/realm.rs` let them go.
 
 mod address;
+mod azure;
 mod budget;
 mod connection;
 mod content;
@@ -17,9 +18,12 @@ mod dial;
 mod dns;
 mod exchange;
 mod failure;
+mod flaw;
 mod login;
 mod memory;
+mod met;
 mod mirrors;
+mod plain;
 mod protocol;
 pub mod proxy;
 mod pull;

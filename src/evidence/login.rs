@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::access::Gap;
 use crate::image::Host;
 
+use super::azure::Azure;
+use super::told::Lookup;
 use super::{Attempt, Vantage};
 
 /// All that was seen of one registry with one list of credentials from one place.
@@ -28,4 +30,14 @@ pub struct Login {
     pub attempts: Vec<Attempt>,
     /// What a stranger gets of the token service, where there is no credential.
     pub anonymous: Option<Attempt>,
+    /// How the hosts that were met were looked up, the registry's first; at most 4.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<Lookup>,
+    /// What the node's identity of Azure came to, where there is one. What came of its credential
+    /// is the last of the attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure: Option<Box<Azure>>,
+    /// When it was asked, RFC 3339, to the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
 }

@@ -7,10 +7,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// The metadata service of Azure, at which identities get their tokens. Nothing but the one
+/// question for that may go there, and only where it is named so.
+pub(super) const METADATA_SERVICE: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
+
 /// Addresses of services that give credentials to whoever asks: IMDS of Azure, AWS, Google
 /// (169.254.169.254, `fd00:ec2::254`) and Azure's `WireServer` (168.63.129.16).
 const METADATA: [IpAddr; 3] = [
-    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    METADATA_SERVICE,
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
 ];

@@ -1,6 +1,7 @@
 //! One question and its answer, with the connection that it took and the redirects on the way.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -12,11 +13,13 @@ use url::Url;
 
 use crate::evidence::{End, Failure, Hop, NotSent, Role, Step, StepName};
 
-use super::address::AddressPolicy;
+use super::address::{AddressPolicy, METADATA_SERVICE};
 use super::connection::{self, host_of, literal, waiting_in};
 use super::failure::{self, Cause};
+use super::met::Met;
+use super::plain;
 use super::protocol::realm::HostPolicy;
-use super::protocol::{self, clean};
+use super::protocol::{self, azure, clean};
 use super::proxy::{Proxies, Proxy};
 use super::trace::Trace;
 use super::words::failure_in_words;
@@ -25,8 +28,6 @@ use super::words::failure_in_words;
 const REDIRECTS_MAX: usize = 10;
 /// How much of an answer is read that is no part of an image, in bytes: enough for errors.
 pub(super) const ANSWER_MAX: usize = 64 << 10;
-/// How long a server that does not speak TLS has to say what it speaks.
-const PLAIN_PATIENCE: Duration = Duration::from_secs(2);
 /// How long each address of a name has to take a connection, once one has failed.
 const ADDRESS_PATIENCE: Duration = Duration::from_secs(2);
 /// How many addresses of a name are tried one by one.
@@ -44,6 +45,10 @@ pub(super) struct Line<'settings> {
     pub(super) is_mirror: bool,
     /// What is sent with each request to the very host that is asked.
     pub(super) headers: HeaderMap,
+    /// The domains of Azure's registries.
+    pub(super) domains: Arc<[String]>,
+    /// The hosts that were met.
+    pub(super) met: Arc<Met>,
     pub(super) started: Instant,
     pub(super) timeout: Duration,
 }
@@ -69,6 +74,8 @@ pub(super) enum Body {
     Blob { first_byte: bool },
     /// Nothing; an answer of JSON is what it wants.
     Nothing,
+    /// Nothing; a token of the metadata service is what it wants.
+    Metadata,
     /// A form.
     Form(String),
 }
@@ -134,7 +141,8 @@ impl Line<'_> {
         let same_host = url.origin() == question.url.origin();
         let role = if same_host { question.role } else { role_of_target(question.step) };
         let mut hop = Hop { role, host: host_of(url), address: literal(url) };
-        let is_chosen = self.is_mirror && role == Role::Registry;
+        let is_metadata = role == Role::Metadata && hop.address == Some(METADATA_SERVICE);
+        let is_chosen = is_metadata || (self.is_mirror && role == Role::Registry);
         if let (Some((address, class)), false) = (
             hop.address.and_then(|address| Some((address, self.addresses.class_of(address)?))),
             is_chosen,
@@ -149,6 +157,9 @@ impl Line<'_> {
         let receiving = trace.watch(receive(request, question.limit));
         let outcome = tokio::time::timeout(left, receiving).await;
         let marks = trace.read();
+        if let (None, Some(found), false) = (proxy, &marks.found, is_of_identity(role)) {
+            self.met.saw(url, found);
+        }
         // What is dialled, and which step of that goes on.
         let dialled = proxy.map_or(url, Proxy::url);
         let waited = waiting_in(&marks, dialled).unwrap_or(question.step);
@@ -186,12 +197,21 @@ impl Line<'_> {
             Err(_) => Cause::Failure(self.out_of_time(waited, began)),
         };
         let failure = match cause {
+            Cause::Failure(failure @ Failure::NameNotFound { .. })
+                if proxy.is_none() && !is_of_identity(role) =>
+            {
+                self.met.missed(url);
+                failure
+            }
             Cause::Failure(Failure::TimedOut { during, .. }) => {
                 Failure::TimedOut { during, millis: self.millis_since(began) }
             }
             Cause::Failure(failure) => failure,
             Cause::NotTls { detail } if proxy.is_some() => Failure::Handshake { detail },
-            Cause::NotTls { detail } => self.not_tls(url, hop.address, detail).await,
+            Cause::NotTls { detail } => {
+                let left = self.timeout.saturating_sub(self.started.elapsed());
+                plain::spoken(url, hop.address, left, detail).await
+            }
             Cause::Forbidden { address, class } => {
                 let words = format!("{address} is {class}");
                 steps.extend(connection::steps(&marks, dialled, place, Some(address), &words));
@@ -226,11 +246,16 @@ impl Line<'_> {
         if let Some(authorization) = question.authorization.filter(|_| same_host) {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
+        if azure::is_within(url, &self.domains) {
+            let source = HeaderValue::from_static(azure::SOURCE);
+            headers.insert(azure::SOURCE_HEADER, source);
+        }
         let request = request.headers(headers);
         match &question.body {
             Body::Manifest => request.header(ACCEPT, protocol::ACCEPT),
             Body::Blob { first_byte: true } => request.header(RANGE, "bytes=0-0"),
             Body::Blob { first_byte: false } | Body::Nothing => request,
+            Body::Metadata => request.header("Metadata", "true"),
             Body::Form(form) => request
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8")
                 .body(form.clone()),
@@ -263,35 +288,22 @@ impl Line<'_> {
         let waited = if is_late { self.timeout } else { began.elapsed() };
         u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)
     }
+}
 
-    /// Looks at what a server says that does not speak TLS: one plain request without any
-    /// credential to the address that was judged and tried before.
-    async fn not_tls(&self, url: &Url, address: Option<IpAddr>, detail: String) -> Failure {
-        let Some(address) = address else { return Failure::Handshake { detail } };
-        let address = SocketAddr::new(address, url.port_or_known_default().unwrap_or(443));
-        let left = self.timeout.saturating_sub(self.started.elapsed()).min(PLAIN_PATIENCE);
-        let request =
-            format!("HEAD /v2/ HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", host_of(url));
-        match tokio::time::timeout(left, first_words(address, request.as_bytes())).await {
-            Ok(Ok(words)) if words.starts_with("HTTP/1") => Failure::PlainHttp,
-            Ok(Ok(words)) if !words.is_empty() => {
-                let line = words.lines().next().unwrap_or_default();
-                Failure::NotHttp { detail: clean(&format!("it says {line:?}")) }
-            }
-            Ok(Ok(_) | Err(_)) | Err(_) => Failure::Handshake { detail },
-        }
-    }
+/// Whether a server gives identities their tokens, and is none that a pull meets.
+fn is_of_identity(role: Role) -> bool {
+    matches!(role, Role::Metadata | Role::Entra)
 }
 
 /// The target of a redirect, if it may be followed: never with a form, which holds a
-/// credential. A credential of the header goes to no other host, so that the target may be
+/// credential, and from nowhere but a registry. A credential of the header goes to no other host, so that the target may be
 /// plain HTTP, as it may for containerd.
 fn redirected(question: &Question<'_>, from: &Url, to: &str) -> Result<Url, NotSent> {
     let target = from.join(to).ok();
     let shown = target.as_ref().map_or_else(|| clean(to), protocol::shown);
     target
         .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
-        .filter(|_| question.role != Role::TokenService)
+        .filter(|_| question.role == Role::Registry)
         .ok_or(NotSent::BadRedirect { location: shown })
 }
 
@@ -360,20 +372,4 @@ async fn receive(
         }
     }
     Ok(received)
-}
-
-/// What a server says first when it is sent `request`.
-async fn first_words(address: SocketAddr, request: &[u8]) -> std::io::Result<String> {
-    let stream = TcpStream::connect(address).await?;
-    stream.writable().await?;
-    stream.try_write(request)?;
-    let mut words = [0; 256];
-    loop {
-        stream.readable().await?;
-        match stream.try_read(&mut words) {
-            Ok(length) => return Ok(String::from_utf8_lossy(&words[..length]).into_owned()),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
 }

@@ -12,10 +12,10 @@ use crate::image::Host;
 
 use super::connection::{host_of, micros};
 use super::exchange::{ANSWER_MAX, Asked, Body, Question, Reply};
-use super::protocol::answer;
 use super::protocol::challenge::{Bearer, Demand};
+use super::protocol::{answer, azure};
 use super::pull::{demand_of, is_challenge};
-use super::walk::{Walk, challenged, nowhere};
+use super::walk::{Walk, challenged, nowhere, time_of};
 use super::words::in_words;
 use super::{Options, Shared, token};
 
@@ -34,31 +34,49 @@ pub(super) async fn walk(
         opening: Attempt::new(None, Vec::new(), nowhere(&image)),
         attempts: Vec::new(),
         anonymous: None,
+        lookups: Vec::new(),
+        azure: None,
+        at: Some(time_of(options.now)),
     };
-    let Some(walk) = Walk::new(shared, &image, access, options, None) else { return login };
-    let Ok(base) = walk.line.registry.join("/v2/") else { return login };
-    let (opening, demand) = walk.knock(&base).await;
-    walk.tell(&opening.steps);
-    login.opening = opening;
-    let Some(demand) = demand else { return login };
-    for credential in &access.credentials {
-        let (steps, end) = match &demand {
-            Demand::Bearer(bearer) => walk.token(bearer, Some(credential)).await,
-            Demand::Basic | Demand::Unsupported(_) => walk.password(&base, credential).await,
-        };
-        walk.tell(&steps);
-        let provenance = Some(credential.provenance.clone());
-        login.attempts.push(Attempt::new(provenance, steps, end));
-    }
-    if let (Demand::Bearer(bearer), true) = (&demand, access.credentials.is_empty()) {
-        let (steps, end) = walk.token(bearer, None).await;
-        walk.tell(&steps);
-        login.anonymous = Some(Attempt::new(None, steps, end));
-    }
+    let Some(mut walk) = Walk::new(shared, &image, access, options, None) else { return login };
+    walk.log_in_with_all(shared, access, &mut login).await;
+    login.lookups = walk.line.met.read();
     login
 }
 
 impl Walk<'_> {
+    async fn log_in_with_all(&mut self, shared: &Shared, access: &Access, login: &mut Login) {
+        let Ok(base) = self.line.registry.join("/v2/") else { return };
+        let (opening, demand) = self.knock(&base).await;
+        self.tell(&opening.steps);
+        login.opening = opening;
+        let mut credentials = access.credentials.clone();
+        if let Some(identity) = &access.azure
+            && let Some(logged_in) = self.identify(shared, identity, &login.opening.end).await
+        {
+            credentials.extend(logged_in.credential);
+            login.azure = Some(Box::new(logged_in.azure));
+        }
+        let Some(demand) = demand else { return };
+        for credential in &credentials {
+            let attempt = match (self.withheld(credential), &demand) {
+                (Some(end), _) => Attempt::new(None, Vec::new(), end),
+                (None, Demand::Bearer(bearer)) => self.token(bearer, Some(credential)).await,
+                (None, Demand::Basic | Demand::Unsupported(_)) => {
+                    self.password(&base, credential).await
+                }
+            };
+            self.tell(&attempt.steps);
+            let credential = Some(credential.provenance.clone());
+            login.attempts.push(Attempt { credential, ..attempt });
+        }
+        if let (Demand::Bearer(bearer), true) = (&demand, credentials.is_empty()) {
+            let attempt = self.token(bearer, None).await;
+            self.tell(&attempt.steps);
+            login.anonymous = Some(attempt);
+        }
+    }
+
     /// Asks without a credential; the answer says how to log in.
     async fn knock(&self, base: &Url) -> (Attempt, Option<Demand>) {
         let Asked { connection: mut steps, took, result } =
@@ -85,9 +103,11 @@ impl Walk<'_> {
     }
 
     /// Asks with a password.
-    async fn password(&self, base: &Url, credential: &Credential) -> (Vec<Step>, End) {
+    async fn password(&self, base: &Url, credential: &Credential) -> Attempt {
         let basic = token::basic(credential);
         let asked = self.get(StepName::Challenge, base, Some(&basic)).await;
+        let reply = asked.result.as_ref().ok();
+        let correlation = reply.and_then(|reply| azure::correlation(&reply.headers));
         let end = match asked.result {
             Ok(reply) => self.concluded(reply, StepName::Challenge),
             Err(end) => end,
@@ -95,17 +115,19 @@ impl Walk<'_> {
         let passed = matches!(end, End::Served { .. });
         let (name, detail) = (StepName::Challenge, in_words(&end));
         let micros = micros(asked.took);
-        (vec![Step { name, host: None, passed, detail, micros }], end)
+        let steps = vec![Step { name, host: None, passed, detail, micros }];
+        let correlation = correlation.filter(|_| passed);
+        Attempt { correlation, ..Attempt::new(None, steps, end) }
     }
 
     /// Asks for a token that is for nothing but what the challenge says.
-    async fn token(&self, bearer: &Bearer, credential: Option<&Credential>) -> (Vec<Step>, End) {
-        let realm = match self.line.hosts.realm(&bearer.realm, &self.line.registry) {
+    async fn token(&self, bearer: &Bearer, credential: Option<&Credential>) -> Attempt {
+        let realm = match self.realm_for(bearer, credential) {
             Ok(realm) => realm,
             Err(reason) => {
                 let host = Url::parse(&bearer.realm)
                     .map_or_else(|_| host_of(&self.line.registry), |url| host_of(&url));
-                return (Vec::new(), End::NotSent { host, reason });
+                return Attempt::new(None, Vec::new(), End::NotSent { host, reason });
             }
         };
         let scopes: Vec<String> =
@@ -113,8 +135,9 @@ impl Walk<'_> {
         let service =
             token::Service { realm: &realm, name: bearer.service.as_deref(), scopes: &scopes };
         let fetched = token::fetch(&self.line, &service, credential, &self.secrets).await;
-        let end = fetched.result.map_or_else(|end| end, |_| let_in());
-        (fetched.steps, end)
+        let correlation = fetched.correlation.filter(|_| fetched.result.is_ok());
+        let end = fetched.result.err().unwrap_or_else(let_in);
+        Attempt { correlation, ..Attempt::new(None, fetched.steps, end) }
     }
 
     async fn get(&self, step: StepName, url: &Url, authorization: Option<&HeaderValue>) -> Asked {

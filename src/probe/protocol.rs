@@ -4,6 +4,7 @@
 //! challenges), the Docker registry token specification, and what containerd makes of
 //! them (core/remotes/docker/{resolver,authorizer}.go, auth/fetch.go).
 
+pub(super) mod azure;
 pub(super) mod challenge;
 pub(super) mod jwt;
 pub(super) mod manifest;

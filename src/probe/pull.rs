@@ -33,6 +33,8 @@ pub(super) struct Pulled {
     /// What the registry wants, where it refused for want of a credential.
     pub(super) demand: Option<Demand>,
     pub(super) limit: Option<PullLimit>,
+    /// The registry's id of the question for the manifest, where all of the image was served.
+    pub(super) correlation: Option<String>,
 }
 
 impl Walk<'_> {
@@ -74,6 +76,7 @@ impl Walk<'_> {
         let micros = micros(took).saturating_sub(connecting);
         let mut demand = None;
         let mut limit = None;
+        let mut correlation = None;
         let served = match result {
             Ok(reply) if is_challenge(&reply) && first == StepName::Challenge => {
                 let wanted = demand_of(&reply);
@@ -83,6 +86,7 @@ impl Walk<'_> {
             }
             Ok(reply) if reply.is_success() => {
                 limit = protocol::pull_limit(&reply.headers);
+                correlation = protocol::azure::correlation(&reply.headers);
                 accepted(&reply, first, self.image.digest())
             }
             Ok(reply) => {
@@ -123,7 +127,8 @@ impl Walk<'_> {
             }
             Err(end) => end,
         };
-        Pulled { steps, end, demand, limit }
+        correlation.take_if(|_| !matches!(end, End::Served { .. }));
+        Pulled { steps, end, demand, limit, correlation }
     }
 
     /// Whether manifests are counted, so that none is fetched: Docker Hub counts their GETs

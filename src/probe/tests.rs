@@ -1,6 +1,7 @@
 //! The probe against servers of ours on the loopback interface. Nothing sleeps: a test ends
 //! when its probe does, and no probe has more than a second where it must wait.
 
+mod azure;
 mod content;
 mod credentials;
 mod image;
@@ -69,6 +70,12 @@ impl World {
         Server::tls(self.authority.issue(name), answer).await
     }
 
+    fn prober(&self) -> Prober {
+        let policy = super::addresses(&self.settings);
+        let names = Names::new(self.zone.config(), Zone::options(), policy).unwrap();
+        Prober::with_names(self.settings.clone(), Arc::new(names), Arc::default()).unwrap()
+    }
+
     async fn probe(&self, host: &str, server: &Server, access: &Access) -> Evidence {
         self.probe_image(&format!("{host}:{}/shop/api:1", server.port()), access).await
     }
@@ -83,14 +90,10 @@ impl World {
         access: &Access,
         unattached: Unattached,
     ) -> Evidence {
-        let policy = super::addresses(&self.settings);
-        let names = Names::new(self.zone.config(), Zone::options(), policy).unwrap();
-        let prober =
-            Prober::with_names(self.settings.clone(), Arc::new(names), Arc::default()).unwrap();
         let image = ImageRef::parse(image).unwrap();
         let options =
             Options { platform: self.platform.as_ref(), ..Options::within(self.timeout, NOW) };
-        let (evidence, _) = prober.probe_for_pod(&image, access, unattached, options).await;
+        let (evidence, _) = self.prober().probe_for_pod(&image, access, unattached, options).await;
         assert_eq!(evidence.image, image);
         no_canary(&evidence);
         evidence

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue};
 use url::Url;
 use url::form_urlencoded;
 
@@ -20,7 +20,7 @@ use super::words::in_words;
 /// The name under which containerd asks for a token.
 const CLIENT_ID: &str = "containerd-client";
 /// How much of an answer is read, in bytes: enough for the longest tokens.
-const BODY_MAX: usize = 256 << 10;
+pub(super) const BODY_MAX: usize = 256 << 10;
 
 /// What a token is asked of, and for.
 pub(super) struct Service<'service> {
@@ -33,6 +33,8 @@ pub(super) struct Service<'service> {
 pub(super) struct Fetched {
     pub(super) steps: Vec<Step>,
     pub(super) result: Result<Secret, End>,
+    /// The service's id of the last question.
+    pub(super) correlation: Option<String>,
 }
 
 /// Asks for a token: with a credential by POST, and by GET where the service knows no POST;
@@ -70,6 +72,16 @@ pub(super) async fn fetch(
     }
 }
 
+/// A token by GET alone, which is all that Azure's registries know; `None` where there is none.
+pub(super) async fn fetch_plainly(
+    line: &Line<'_>,
+    service: &Service<'_>,
+    credential: &Credential,
+) -> Option<Secret> {
+    let asked = get(line, service, Some(&basic(credential))).await;
+    fetched(asked, Grant::Get, "", &[]).result.ok()
+}
+
 async fn get(line: &Line<'_>, service: &Service<'_>, authorization: Option<&HeaderValue>) -> Asked {
     let mut url = service.realm.clone();
     {
@@ -97,6 +109,8 @@ async fn get(line: &Line<'_>, service: &Service<'_>, authorization: Option<&Head
 fn fetched(asked: Asked, grant: Grant, before: &str, secrets: &[Secret]) -> Fetched {
     let Asked { connection: mut steps, took, result } = asked;
     let connecting: u64 = steps.iter().map(|step| step.micros).sum();
+    let answer = result.as_ref().ok();
+    let correlation = answer.and_then(|reply| protocol::azure::correlation(&reply.headers));
     let (said, result) = granted(result, grant, secrets);
     if steps.iter().all(|step| step.passed) {
         steps.push(Step {
@@ -107,7 +121,7 @@ fn fetched(asked: Asked, grant: Grant, before: &str, secrets: &[Secret]) -> Fetc
             micros: micros(took).saturating_sub(connecting),
         });
     }
-    Fetched { steps, result }
+    Fetched { steps, result, correlation }
 }
 
 /// The token of an answer, and the answer in a word.
@@ -116,29 +130,47 @@ fn granted(
     grant: Grant,
     secrets: &[Secret],
 ) -> (String, Result<Secret, End>) {
-    let reply = match result {
-        Ok(reply) => reply,
-        Err(end) => return (in_words(&end), Err(end)),
-    };
-    let said = reply.status.to_string();
-    if !reply.is_success() {
-        let answer = protocol::answer(reply.status, &reply.headers, &reply.body, secrets);
-        return (said, Err(End::Answered { hop: reply.hop, step: StepName::Token, answer }));
-    }
-    let token = protocol::token(&reply.body, grant).and_then(|token| {
+    let status = result.as_ref().map_or_else(in_words, |reply| reply.status.to_string());
+    let read = |body: &[u8]| {
+        let token = protocol::token(body, grant)?;
         let can_be_sent = HeaderValue::from_bytes(token.expose()).is_ok();
         if can_be_sent { Ok(token) } else { Err("the token has characters that no header takes") }
-    });
-    match token {
-        Ok(token) => (said, Ok(token)),
-        Err(problem) => {
-            // Nothing of a body that may hold a token is kept.
-            let empty = protocol::answer(reply.status, &reply.headers, &[], secrets);
-            let answer = Answer { body: Some(problem.to_owned()), ..empty };
-            let end = End::Answered { hop: reply.hop, step: StepName::Token, answer };
-            (format!("{said}, {problem}"), Err(end))
+    };
+    let token = given(result, StepName::Token, read, protocol::answer, secrets);
+    let said = match &token {
+        Err(End::Answered { answer: Answer { status, body: Some(problem), .. }, .. })
+            if (200..300).contains(status) =>
+        {
+            format!("{status}, {problem}")
         }
-    }
+        Ok(_) | Err(_) => status,
+    };
+    (said, token)
+}
+
+/// What `read` finds in a success; what is none is an answer to `step`.
+#[expect(clippy::result_large_err, reason = "one for each token")]
+pub(super) fn given(
+    result: Result<Reply, End>,
+    step: StepName,
+    read: impl FnOnce(&[u8]) -> Result<Secret, &'static str>,
+    understand: fn(u16, &HeaderMap, &[u8], &[Secret]) -> Answer,
+    secrets: &[Secret],
+) -> Result<Secret, End> {
+    let Reply { hop, status, headers, body } = result?;
+    let answer = if (200..300).contains(&status) {
+        match read(&body) {
+            Ok(secret) => return Ok(secret),
+            // Nothing of a body that may hold a secret is kept.
+            Err(problem) => Answer {
+                body: Some(problem.to_owned()),
+                ..understand(status, &headers, &[], secrets)
+            },
+        }
+    } else {
+        understand(status, &headers, &body, secrets)
+    };
+    Err(End::Answered { hop, step, answer })
 }
 
 /// The form of `FetchTokenWithOAuth` (core/remotes/docker/auth/fetch.go), in Go's order.

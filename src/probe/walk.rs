@@ -1,6 +1,7 @@
 //! The walk itself: the opening, each credential, the controls.
 
 use std::env::consts::{ARCH, OS};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -8,8 +9,8 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use url::Url;
 
-use crate::access::{Access, Credential};
-use crate::evidence::told::{Flaw, Lifetime, PullLimit, Repository};
+use crate::access::{Access, Credential, Provenance};
+use crate::evidence::told::{PullLimit, Repository};
 use crate::evidence::{
     Answer, Attempt, End, Evidence, Failure, Hop, NotSent, Role, Scheme, Step, StepName, Vantage,
 };
@@ -21,10 +22,11 @@ use crate::secret::Secret;
 use super::connection::host_of;
 use super::exchange::{ANSWER_MAX, Body, Line, Question, Reply};
 use super::memory::Memory;
+use super::protocol::azure::REGISTRY_DOMAINS;
 use super::protocol::challenge::{Bearer, Demand};
 use super::protocol::{self, answer, jwt};
 use super::pull::Pulled;
-use super::{Options, Shared, dial, mirrors, token};
+use super::{Options, Shared, azure, dial, flaw, mirrors, token};
 
 /// How many credentials that were refused without a token are tried at `/v2/` as well.
 const LOGINS_MAX: usize = 2;
@@ -51,41 +53,13 @@ pub(super) async fn walk(
         lookups: Vec::new(),
         azure: None,
         node: None,
-        at: Some(options.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        at: Some(time_of(options.now)),
     };
-    let Some(walk) = Walk::new(shared, image, access, options, endpoint) else { return evidence };
-    let opening = walk.pull(StepName::Challenge, None, &[]).await;
-    evidence.limit = opening.limit;
-    evidence.opening = Attempt::new(None, opening.steps, opening.end);
-    let mut authorization = None;
-    if let (Some(demand), End::Challenged { .. }) = (opening.demand, &evidence.opening.end) {
-        for credential in &access.credentials {
-            let may_log_in = evidence.attempts.len() < LOGINS_MAX && !walk.line.is_mirror;
-            let tried = walk.attempt(&demand, credential, may_log_in).await;
-            evidence.limit = tried.limit.or(evidence.limit);
-            let is_served = matches!(tried.attempt.end, End::Served { .. });
-            if is_not_found(&tried.attempt) {
-                authorization = tried.used;
-            }
-            evidence.attempts.push(tried.attempt);
-            if is_served {
-                return evidence;
-            }
-        }
-        if let Demand::Bearer(bearer) = &demand
-            && evidence.attempts.last().is_none_or(|last| is_explained_by_control(&last.end))
-        {
-            let tried = walk.with_token(bearer, None).await;
-            if evidence.attempts.is_empty() && is_not_found(&tried.attempt) {
-                authorization = tried.used;
-            }
-            evidence.limit = evidence.limit.or(tried.limit);
-            evidence.anonymous = Some(tried.attempt);
-        }
-    }
-    if is_missing(&evidence) && !walk.line.is_mirror {
-        evidence.repository = walk.repository(authorization.as_ref()).await;
-    }
+    let Some(mut walk) = Walk::new(shared, image, access, options, endpoint) else {
+        return evidence;
+    };
+    walk.try_all(shared, access, &mut evidence).await;
+    evidence.lookups = walk.line.met.read();
     evidence
 }
 
@@ -97,7 +71,7 @@ pub(super) fn nowhere(image: &ImageRef) -> End {
 }
 
 /// Whether the registry said 404 to the question for the manifest.
-fn is_not_found(attempt: &Attempt) -> bool {
+pub(super) fn is_not_found(attempt: &Attempt) -> bool {
     matches!(&attempt.end, End::Answered { hop, step, answer }
         if answer.status == 404
             && hop.role == Role::Registry
@@ -114,10 +88,11 @@ fn is_missing(evidence: &Evidence) -> bool {
     pulls.into_iter().any(is_not_found)
 }
 
-/// Whether it helps to know what somebody without a credential gets. It does not where
-/// nothing answered or nothing was sent, and a limit is not strained further.
-fn is_explained_by_control(end: &End) -> bool {
-    matches!(end, End::Answered { answer, .. } if answer.status != 429)
+/// Whether it helps to know what somebody without a credential gets. It does not where that was
+/// asked, where nothing answered or nothing was sent, and a limit is not strained further.
+fn wants_control(last: &Attempt) -> bool {
+    let is_explained = matches!(&last.end, End::Answered { answer, .. } if answer.status != 429);
+    is_explained && last.credential != Some(Provenance::Strangers)
 }
 
 /// The end of a question whose answer was a 401 with this demand.
@@ -150,10 +125,10 @@ pub(super) struct Walk<'walk> {
 }
 
 /// One attempt, and what it leaves for the questions after it.
-struct Tried {
-    attempt: Attempt,
-    used: Option<HeaderValue>,
-    limit: Option<PullLimit>,
+pub(super) struct Tried {
+    pub(super) attempt: Attempt,
+    pub(super) used: Option<HeaderValue>,
+    pub(super) limit: Option<PullLimit>,
 }
 
 impl<'walk> Walk<'walk> {
@@ -181,6 +156,10 @@ impl<'walk> Walk<'walk> {
         let patience = patience(timeout).min(dial_timeout.unwrap_or(timeout));
         let trust = mirrors::trust(shared, endpoint).ok()?;
         let client = dial::client(&trust, &shared.names, proxies, patience).ok()?;
+        let domains: Vec<String> = match &access.azure {
+            Some(login) => login.cloud.registry_domains.clone(),
+            None => REGISTRY_DOMAINS.map(str::to_owned).to_vec(),
+        };
         let line = Line {
             client,
             hosts: &shared.hosts,
@@ -189,16 +168,68 @@ impl<'walk> Walk<'walk> {
             registry,
             is_mirror: endpoint.is_some_and(|endpoint| endpoint.stands_for.is_some()),
             headers: mirrors::headers(endpoint),
+            domains: domains.into(),
+            met: Arc::default(),
             started: Instant::now(),
             timeout,
         };
         let mut secrets: Vec<Secret> =
             access.credentials.iter().flat_map(token::secrets_of).collect();
+        secrets.extend(access.azure.iter().flat_map(azure::secrets_of));
         let headers = endpoint.into_iter().flat_map(|endpoint| &endpoint.headers);
         secrets.extend(headers.map(|(_, value)| value.clone()));
         let memory = &shared.common.memory;
         let own_platform = Platform::parse(&format!("{OS}/{ARCH}"));
         Some(Self { line, image, manifest, memory, platform, own_platform, secrets, now, observer })
+    }
+
+    /// Tries the image without a credential, with each, and with the controls that explain what
+    /// came of that.
+    async fn try_all(&mut self, shared: &Shared, access: &Access, evidence: &mut Evidence) {
+        let opening = self.pull(StepName::Challenge, None, &[]).await;
+        evidence.limit = opening.limit;
+        evidence.opening = Attempt {
+            correlation: opening.correlation,
+            ..Attempt::new(None, opening.steps, opening.end)
+        };
+        // The credential provider knows nothing of mirrors, and its tokens go to none.
+        let login = access.azure.as_ref().filter(|_| !self.line.is_mirror);
+        let mut authorization = None;
+        if let (Some(demand), End::Challenged { .. }) = (opening.demand, &evidence.opening.end) {
+            for credential in &access.credentials {
+                let may_log_in = evidence.attempts.len() < LOGINS_MAX && !self.line.is_mirror;
+                let tried = self.attempt(&demand, credential, may_log_in).await;
+                evidence.limit = tried.limit.or(evidence.limit.take());
+                let is_served = matches!(tried.attempt.end, End::Served { .. });
+                if is_not_found(&tried.attempt) {
+                    authorization = tried.used;
+                }
+                evidence.attempts.push(tried.attempt);
+                if is_served {
+                    return;
+                }
+            }
+            if let Some(login) = login {
+                let used = Box::pin(self.with_identity(shared, login, &demand, evidence)).await;
+                authorization = used.or(authorization);
+            }
+            if let Demand::Bearer(bearer) = &demand
+                && evidence.attempts.last().is_none_or(wants_control)
+            {
+                let tried = self.with_token(bearer, None).await;
+                if evidence.attempts.is_empty() && is_not_found(&tried.attempt) {
+                    authorization = tried.used;
+                }
+                evidence.limit = evidence.limit.take().or(tried.limit);
+                evidence.anonymous = Some(tried.attempt);
+            }
+        } else if let Some(login) = login {
+            let logged_in = self.identify(shared, login, &evidence.opening.end).await;
+            evidence.azure = logged_in.map(|logged_in| Box::new(logged_in.azure));
+        }
+        if is_missing(evidence) && !self.line.is_mirror {
+            evidence.repository = self.repository(authorization.as_ref()).await;
+        }
     }
 
     /// Tells whoever watches what was just done.
@@ -212,27 +243,33 @@ impl<'walk> Walk<'walk> {
     }
 
     /// What one credential adds.
-    async fn attempt(&self, demand: &Demand, credential: &Credential, may_log_in: bool) -> Tried {
-        // containerd holds a user name without a password, or the reverse, for no credential
-        // (core/remotes/docker/authorizer.go, `AddResponses`; CRI's `ParseAuth`).
-        let is_whole = !credential.username.is_empty() && !credential.password.is_empty();
-        let mut tried = match demand {
-            Demand::Bearer(bearer) => self.with_token(bearer, is_whole.then_some(credential)).await,
-            Demand::Basic | Demand::Unsupported(_) => {
+    pub(super) async fn attempt(
+        &self,
+        demand: &Demand,
+        credential: &Credential,
+        may_log_in: bool,
+    ) -> Tried {
+        let is_whole = flaw::is_whole(credential);
+        let mut tried = match (self.withheld(credential), demand) {
+            (Some(end), _) => ended(Vec::new(), end),
+            (None, Demand::Bearer(bearer)) => {
+                self.with_token(bearer, is_whole.then_some(credential)).await
+            }
+            (None, Demand::Basic | Demand::Unsupported(_)) => {
                 let basic = is_whole.then(|| token::basic(credential));
                 self.with_basic(basic, may_log_in).await
             }
         };
         tried.attempt.credential = Some(credential.provenance.clone());
-        tried.attempt.flaw = if is_whole { flaw(credential) } else { Some(Flaw::Incomplete) };
-        tried.attempt.lifetime = lifetime(credential, self.now);
+        tried.attempt.flaw = flaw::flaw(credential, &self.line.registry, &self.line.domains);
+        tried.attempt.lifetime = flaw::lifetime(credential, self.now);
         tried
     }
 
-    async fn with_basic(&self, basic: Option<HeaderValue>, may_log_in: bool) -> Tried {
-        let Pulled { steps, end, limit, .. } =
+    pub(super) async fn with_basic(&self, basic: Option<HeaderValue>, may_log_in: bool) -> Tried {
+        let Pulled { steps, end, limit, correlation, .. } =
             self.pull(StepName::Manifest, basic.as_ref(), &self.secrets).await;
-        let mut attempt = Attempt::new(None, steps, end);
+        let mut attempt = Attempt { correlation, ..Attempt::new(None, steps, end) };
         if let End::Answered { hop, answer: refusal, .. } = &mut attempt.end
             && refusal.status == 401
             && hop.role == Role::Registry
@@ -250,10 +287,12 @@ impl<'walk> Walk<'walk> {
     }
 
     /// What a token service and its token add; without a credential the token is a stranger's.
-    async fn with_token(&self, bearer: &Bearer, credential: Option<&Credential>) -> Tried {
-        let ended =
-            |steps, end| Tried { attempt: Attempt::new(None, steps, end), used: None, limit: None };
-        let realm = match self.line.hosts.realm(&bearer.realm, &self.line.registry) {
+    pub(super) async fn with_token(
+        &self,
+        bearer: &Bearer,
+        credential: Option<&Credential>,
+    ) -> Tried {
+        let realm = match self.realm_for(bearer, credential) {
             Ok(realm) => realm,
             Err(reason) => {
                 let host = Url::parse(&bearer.realm)
@@ -276,8 +315,25 @@ impl<'walk> Walk<'walk> {
         let secrets = [self.secrets.as_slice(), &[token]].concat();
         let pulled = self.pull(StepName::Manifest, Some(&authorization), &secrets).await;
         steps.extend(pulled.steps);
-        let attempt = Attempt { grant, ..Attempt::new(None, steps, pulled.end) };
+        let is_served = matches!(pulled.end, End::Served { .. });
+        let correlation = pulled.correlation.or(fetched.correlation.filter(|_| is_served));
+        let attempt = Attempt { grant, correlation, ..Attempt::new(None, steps, pulled.end) };
         Tried { attempt, used: Some(authorization), limit: pulled.limit }
+    }
+
+    /// Where a token service may be told a credential.
+    pub(super) fn realm_for(
+        &self,
+        bearer: &Bearer,
+        credential: Option<&Credential>,
+    ) -> Result<Url, NotSent> {
+        let Line { hosts, registry, domains, .. } = &self.line;
+        match credential.map(|credential| &credential.provenance) {
+            Some(Provenance::Azure { .. }) => {
+                protocol::azure::realm(&bearer.realm, registry, domains)
+            }
+            Some(_) | None => hosts.realm(&bearer.realm, registry),
+        }
     }
 
     async fn ask(&self, url: &Url, authorization: Option<&HeaderValue>) -> Result<Reply, End> {
@@ -324,16 +380,14 @@ fn patience(timeout: Duration) -> Duration {
     timeout.mul_f32(0.75)
 }
 
-fn flaw(credential: &Credential) -> Option<Flaw> {
-    let ends = credential.password.expose().ends_with(b"\n");
-    ends.then_some(Flaw::LineBreak)
+/// What is left of an attempt that did not come to the registry.
+fn ended(steps: Vec<Step>, end: End) -> Tried {
+    Tried { attempt: Attempt::new(None, steps, end), used: None, limit: None }
 }
 
-/// Until when a password is valid that is a token itself.
-fn lifetime(credential: &Credential, now: Timestamp) -> Option<Lifetime> {
-    let expires = jwt::claims(credential.password.expose())?.expires()?;
-    let until = Timestamp::from_second(expires).ok()?;
-    Some(Lifetime { until: until.to_string(), is_over: until <= now })
+/// A time, RFC 3339, to the second.
+pub(super) fn time_of(now: Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A registry without this route answers 404 too, but not that it does not know the name.

@@ -3,8 +3,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
+use crate::evidence::azure::PrincipalIds;
 use crate::evidence::told::Grant;
 
 use super::clean;
@@ -16,6 +18,33 @@ pub(in crate::probe) struct Claims {
     exp: Option<f64>,
     /// What it grants (Docker registry token specification, "JWT claim set").
     access: Option<Vec<Access>>,
+    /// For whom it is (RFC 7519, 4.1.3).
+    #[serde(default, deserialize_with = "texts")]
+    aud: Vec<String>,
+    /// What a token of Azure's registries is (Azure Container Registry, docs/AAD-OAuth.md).
+    #[serde(default, deserialize_with = "texts")]
+    grant_type: Vec<String>,
+    /// Who has a token of Entra ID (Microsoft identity platform, access token claims reference):
+    /// the client id by version 1 and by version 2, the object id and the tenant.
+    #[serde(default, deserialize_with = "texts")]
+    appid: Vec<String>,
+    #[serde(default, deserialize_with = "texts")]
+    azp: Vec<String>,
+    #[serde(default, deserialize_with = "texts")]
+    oid: Vec<String>,
+    #[serde(default, deserialize_with = "texts")]
+    tid: Vec<String>,
+}
+
+/// A text, or a list of some; none where it is something else, which spoils no other claim.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => vec![text],
+        Value::Array(items) => {
+            items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+    })
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -48,6 +77,23 @@ impl Claims {
         self.exp.map(|seconds| seconds as i64)
     }
 
+    /// Whose the token is, where it says anything of that.
+    pub(in crate::probe) fn principal(&self) -> Option<PrincipalIds> {
+        let ids = PrincipalIds {
+            client_id: id(&self.appid).or_else(|| id(&self.azp)),
+            object_id: id(&self.oid),
+            tenant: id(&self.tid),
+        };
+        (ids != PrincipalIds::default()).then_some(ids)
+    }
+
+    /// Whether it is a registry's own token, with which one logs in at `host` like with a
+    /// password.
+    pub(in crate::probe) fn is_login_at(&self, host: &str) -> bool {
+        self.aud.iter().any(|audience| audience.eq_ignore_ascii_case(host))
+            || self.grant_type.iter().any(|kind| kind == "refresh_token")
+    }
+
     /// What the token grants on `repository`; `None` where it does not say.
     pub(in crate::probe) fn grant(&self, repository: &str) -> Option<Grant> {
         let access = self.access.as_ref()?;
@@ -65,6 +111,13 @@ impl Claims {
         });
         Some(Grant { actions, has_others })
     }
+}
+
+/// An id as Entra ID writes them; anything else in its place is none.
+fn id(texts: &[String]) -> Option<String> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '-';
+    let is_id = |text: &&String| !text.is_empty() && text.len() <= 64 && text.chars().all(is_part);
+    texts.first().filter(is_id).cloned()
 }
 
 /// Whether a token means the repository. Behind a proxy that rewrites paths the registry knows it
@@ -123,6 +176,39 @@ mod tests {
         grants(r#"{"access":[]}"#, Some((&[], false)));
         grants(r#"{"access":null}"#, None);
         grants("{}", None);
+    }
+
+    #[test]
+    fn a_token_of_entra_says_whose_it_is() {
+        let ids = |client: Option<&str>, object: Option<&str>, tenant: Option<&str>| PrincipalIds {
+            client_id: client.map(str::to_owned),
+            object_id: object.map(str::to_owned),
+            tenant: tenant.map(str::to_owned),
+        };
+        for (text, expected) in [
+            (
+                r#"{"aud":"x","appid":"a-1","oid":"o-1","tid":"t-1"}"#,
+                Some(ids(Some("a-1"), Some("o-1"), Some("t-1"))),
+            ),
+            (r#"{"aud":["x"],"azp":"a-2","tid":7}"#, Some(ids(Some("a-2"), None, None))),
+            (r#"{"appid":"$(rm)","oid":"o"}"#, Some(ids(None, Some("o"), None))),
+            (r#"{"appid":{},"oid":""}"#, None),
+        ] {
+            assert_eq!(claims(&token(text)).unwrap().principal(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registrys_own_token_is_known() {
+        for (text, expected) in [
+            (r#"{"aud":"Shop.azurecr.io"}"#, true),
+            (r#"{"aud":"other.azurecr.io","grant_type":"refresh_token"}"#, true),
+            (r#"{"aud":"other.azurecr.io","grant_type":"access_token"}"#, false),
+            ("{}", false),
+        ] {
+            let claims = claims(&token(text)).unwrap();
+            assert_eq!(claims.is_login_at("shop.azurecr.io"), expected, "{text}");
+        }
     }
 
     #[test]

@@ -39,16 +39,7 @@ impl HostPolicy {
     /// The URL of a challenge's token service, if a credential may go there from the registry
     /// at `registry`.
     pub(in crate::probe) fn realm(&self, realm: &str, registry: &Url) -> Result<Url, NotSent> {
-        let parsed = Url::parse(realm.trim()).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.host_str().is_some_and(|host| !host.is_empty())
-                && url.username().is_empty()
-                && url.password().is_none()
-        });
-        let Some(mut url) = parsed else {
-            return Err(NotSent::BadRealm { realm: without_user(realm) });
-        };
-        url.set_fragment(None);
+        let url = parse(realm)?;
         let realm = clean(realm);
         if !self.may_hold_tokens(&url, registry) {
             Err(NotSent::ForeignRealm { realm })
@@ -70,6 +61,21 @@ impl HostPolicy {
             _ => false,
         }
     }
+}
+
+/// The URL of a token service, wherever it is.
+pub(super) fn parse(realm: &str) -> Result<Url, NotSent> {
+    let parsed = Url::parse(realm.trim()).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host_str().is_some_and(|host| !host.is_empty())
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    let Some(mut url) = parsed else {
+        return Err(NotSent::BadRealm { realm: without_user(realm) });
+    };
+    url.set_fragment(None);
+    Ok(url)
 }
 
 /// A realm that is no proper URL may hold a user and a password; they are not shown.
