@@ -13,7 +13,7 @@ use crate::secret::Secret;
 pub mod azure;
 mod gap;
 
-pub use gap::{Gap, Mismatch, ProviderFailure};
+pub use gap::{Gap, Mismatch, NotRun, ProviderFailure};
 
 /// The credentials for one image, and those that are missing from it.
 #[derive(Clone, Debug, Default)]

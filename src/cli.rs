@@ -45,7 +45,7 @@ enum Command {
     Check(Box<check::Arguments>),
     /// Say which credentials the kubelet would use for an image, in which order, and why not
     /// the others.
-    Credentials(credentials::Arguments),
+    Credentials(Box<credentials::Arguments>),
     /// Print the CustomResourceDefinition of RegistryCheck.
     Crd,
     /// Print everything that an installation without Helm consists of.

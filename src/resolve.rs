@@ -16,9 +16,11 @@ use crate::target::SecretSource;
 
 pub mod keyring;
 pub mod hosts;
+pub mod azure;
 pub mod node;
 pub mod platform;
 
+use azure::Account;
 use keyring::PullSecret;
 
 /// The API server could not be asked.
@@ -62,8 +64,9 @@ pub enum Error {
 pub struct Fetched {
     secrets: Vec<PullSecret>,
     gaps: Vec<Gap>,
-    /// The pod's service account, where there is a pod.
-    account: String,
+    /// The service account, where one was asked for and is there.
+    account: Option<Account>,
+    /// What the service account of a pod lists and the pod does not.
     unattached: Vec<PullSecret>,
     /// The versions of all that was read: equal versions are equal secrets.
     pub versions: Versions,
@@ -84,7 +87,13 @@ impl Fetched {
     /// What the pod's service account lists for `image` and the pod does not.
     pub fn unattached(&self, image: &ImageRef) -> Unattached {
         let Access { credentials, .. } = keyring::lookup(&self.unattached, image);
-        Unattached { account: self.account.clone(), credentials }
+        let account = self.account.as_ref().map(|account| account.name.clone());
+        Unattached { account: account.unwrap_or_default(), credentials }
+    }
+
+    /// The service account of the secrets or of the pod, without a token, where it could be read.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
     }
 
     /// Whether a service account was asked for and is missing or may not be read. New pods
@@ -109,7 +118,7 @@ pub async fn fetch(
     let names = match source {
         SecretSource::Listed(names) | SecretSource::Pod { listed: names, .. } => names.clone(),
         SecretSource::Account(account) => {
-            secrets_of_account(client, namespace, account, &mut fetched.versions).await?
+            secrets_of_account(client, namespace, account, &mut fetched).await?
         }
     };
     for name in &names {
@@ -119,9 +128,8 @@ pub async fn fetch(
         }
     }
     if let SecretSource::Pod { account, .. } = source {
-        fetched.account.clone_from(account);
-        let of_account = secrets_of_account(client, namespace, account, &mut fetched.versions);
-        for name in of_account.await?.iter().filter(|name| !names.contains(name)) {
+        let of_account = secrets_of_account(client, namespace, account, &mut fetched).await?;
+        for name in of_account.iter().filter(|name| !names.contains(name)) {
             if let Read::Secret(secret) =
                 read(client, namespace, name, &mut fetched.versions).await?
             {
@@ -200,11 +208,12 @@ pub async fn certificates(
     Ok(data.into_iter().find(|(key, _)| key == "ca.crt").map(|(_, value)| value.0))
 }
 
+/// The secrets that a service account lists. The account itself is kept.
 async fn secrets_of_account(
     client: &Client,
     namespace: &str,
     account: &str,
-    versions: &mut Versions,
+    fetched: &mut Fetched,
 ) -> Result<Vec<String>, Error> {
     let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     if !image::is_object_name(account) {
@@ -222,7 +231,12 @@ async fn secrets_of_account(
         }
     };
     let version = found.as_ref().and_then(|found| found.metadata.resource_version.clone());
-    versions.0.insert(("ServiceAccount", account.to_owned()), version);
+    fetched.versions.0.insert(("ServiceAccount", account.to_owned()), version);
+    fetched.account = found.as_ref().map(|found| Account {
+        name: account.to_owned(),
+        annotations: found.metadata.annotations.clone().unwrap_or_default(),
+        token: None,
+    });
     let references = found.and_then(|found| found.image_pull_secrets).unwrap_or_default();
     let names = references.into_iter().map(|reference| reference.name);
     Ok(names.filter(|name| !name.is_empty()).collect())

@@ -26,6 +26,7 @@ const PURE: &[&str] = &[
     "resolve/keyring",
     "resolve/hosts",
     "resolve/node",
+    "resolve/azure",
     "probe/protocol.rs",
     "probe/proxy.rs",
     "diagnose.rs",

@@ -1,5 +1,6 @@
 //! The command line as its users meet it: the program, its outputs and its exit statuses.
 
+mod azure;
 mod check;
 mod hosts;
 mod node;

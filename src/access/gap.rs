@@ -104,11 +104,13 @@ pub enum Gap {
         /// What went wrong.
         failure: ProviderFailure,
     },
-    /// A credential provider that wants a token of the pod's service account, which is not
-    /// made here; nothing follows from that.
+    /// A credential provider that is not run here; nothing follows from that.
     ProviderNotRun {
         /// The name of the provider.
         provider: String,
+        /// Why not.
+        #[serde(default)]
+        reason: NotRun,
     },
     /// The node's `azure.json` is one with which its credential provider fails.
     AzureConfigUnusable {
@@ -171,7 +173,7 @@ impl Gap {
             }
             Self::ProviderNotMatched { provider, .. }
             | Self::ProviderFailed { provider, .. }
-            | Self::ProviderNotRun { provider } => {
+            | Self::ProviderNotRun { provider, .. } => {
                 Some(NodeSource::Provider { provider: provider.clone() })
             }
             Self::AzureConfigUnusable { .. }
@@ -191,6 +193,37 @@ impl Gap {
                 | Self::ProviderNotRun { .. }
                 | Self::AccountTokenNotMade { .. }
         )
+    }
+}
+
+/// Why a credential provider is not run here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum NotRun {
+    /// It wants a token of the pod's service account.
+    #[default]
+    WantsToken,
+    /// Nobody has said where its program is.
+    NoDirectory,
+    /// It is configured to log in in a way that is not known here.
+    NotEmulated {
+        /// What says so: an option of it, or a field of its file.
+        what: String,
+    },
+}
+
+/// The reason in words, as part of a sentence whose subject is the provider.
+impl fmt::Display for NotRun {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WantsToken => formatter
+                .write_str("wants a token of the pod's service account, which is not made here"),
+            Self::NoDirectory => formatter
+                .write_str("is not run here, since the directory of the providers is not given"),
+            Self::NotEmulated { what } => {
+                write!(formatter, "logs in as {what} says, which is not done here")
+            }
+        }
     }
 }
 
@@ -216,6 +249,10 @@ pub enum ProviderFailure {
         /// How: `exit status: 1`.
         status: String,
     },
+    /// The kubelet's configuration of credential providers does not name it.
+    NotConfigured,
+    /// It answers, and with nothing: it takes the host for none of its registries.
+    NothingForHost,
     /// What it answers is not of the version that the configuration says.
     OtherVersion {
         /// The version of the configuration.
@@ -240,6 +277,12 @@ impl fmt::Display for ProviderFailure {
                 write!(formatter, "gives no answer within {seconds} s and is ended")
             }
             Self::Ended { status } => write!(formatter, "fails ({status})"),
+            Self::NotConfigured => {
+                formatter.write_str("is not in the kubelet's configuration of credential providers")
+            }
+            Self::NothingForHost => {
+                formatter.write_str("takes the host for none of its cloud's registries")
+            }
             Self::OtherVersion { expected, answered } => write!(
                 formatter,
                 "answers in version {answered}, and its configuration says {expected}"

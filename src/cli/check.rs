@@ -38,8 +38,8 @@ use surroundings::Surroundings;
     --pull-secret, read from the cluster that KUBECONFIG names; or those in the manifests given \
     with -f, and then no cluster is asked. Without any of these they are those of the service \
     account default; where no cluster is at hand, the image is tried without a credential. On a node, \
-    --node-config and --credential-provider-config add what the kubelet tries after them; where \
-    neither -f nor anything in a cluster is named, these are all there is.\n\n\
+    --node-config, --credential-provider-config and --azure-config add what the kubelet tries after \
+    them; where neither -f nor anything in a cluster is named, these are all there is.\n\n\
     Exit status: 0 the image can be pulled; 1 it cannot; 2 the arguments, the image or a manifest \
     are wrong; 3 undecided."
 )]
@@ -71,7 +71,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     node: NodeArguments,
     /// Use no credential.
-    #[arg(long, conflicts_with_all = ["files", "credential_provider_config"])]
+    #[arg(long, conflicts_with_all = ["files", "credential_provider_config", "azure_config"])]
     anonymous: bool,
     /// The platform of the node that is to run the image, such as linux/amd64 or linux/arm/v7.
     /// Left out, an image of any platform will do.

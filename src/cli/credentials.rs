@@ -16,11 +16,12 @@ use clap::Args;
 
 use crate::access::Access;
 use crate::image::ImageRef;
-use crate::resolve::keyring;
+use crate::resolve::{Fetched, keyring};
 
+use super::files::{self, Given};
 use super::node::NodeArguments;
 use super::words::Origin;
-use super::{Output, cluster, files};
+use super::{Output, cluster};
 use answer::Answer;
 
 /// The arguments of the command.
@@ -28,9 +29,10 @@ use answer::Answer;
 #[command(
     after_help = "The secrets are those of a service account in a namespace, or those named \
     with --pull-secret, read from the cluster that KUBECONFIG names; or those in the manifests \
-    given with -f, and then no cluster is asked. On a node, --node-config and \
-    --credential-provider-config add what the kubelet tries after them; where neither -f nor anything in a \
-    cluster is named, these are all there is.\n\nExit status: 0 the answer is certain; 1 the \
+    given with -f, and then no cluster is asked. On a node, --node-config, --credential-provider-config \
+    and --azure-config add what the kubelet tries after them; where neither -f nor anything in a \
+    cluster is named, these are all there is. An identity of Azure is named and not asked for a \
+    token.\n\nExit status: 0 the answer is certain; 1 the \
     kubelet pulls nothing, because a secret cannot be read; 2 the arguments, the image or a \
     manifest are wrong; 3 undecided, because a secret could not be had from the cluster."
 )]
@@ -79,18 +81,23 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let image = ImageRef::parse(arguments.image.as_deref().unwrap_or_default())?;
-    let (origin, secrets) = if !arguments.filename.is_empty() {
-        let (origin, access) = from_files(&arguments.filename, &image)?;
-        (Some(origin), access)
+    let (origin, secrets, account) = if !arguments.filename.is_empty() {
+        let Given { origin, secrets, account } =
+            files::read(&arguments.filename, arguments.node.wants_account())?;
+        (Some(origin), keyring::lookup(&secrets, &image), account)
     } else if node.is_none() || arguments.names_cluster() {
-        let (origin, access) = from_cluster(arguments, &image)?;
-        (Some(origin), access)
+        let (origin, fetched) = from_cluster(arguments)?;
+        (Some(origin), fetched.access(&image), fetched.account().cloned())
     } else {
-        (None, Access::default())
+        (None, Access::default(), None)
     };
+    let account = arguments.node.with_token(account)?;
     let with_node = node.is_some();
     let access = match node {
-        Some(node) => super::runtime()?.block_on(node.access_after(secrets, &image)),
+        Some(node) => {
+            let access = node.access_after(secrets, &image, account.as_ref());
+            super::runtime()?.block_on(access)
+        }
         None => secrets,
     };
     let answer = Answer::new(&image, origin, with_node, access);
@@ -102,21 +109,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(answer.status())
 }
 
-fn from_files(files: &[PathBuf], image: &ImageRef) -> anyhow::Result<(Origin, Access)> {
-    let (origin, secrets) = files::secrets(files)?;
-    Ok((origin, keyring::lookup(&secrets, image)))
-}
-
-fn from_cluster(arguments: &Arguments, image: &ImageRef) -> anyhow::Result<(Origin, Access)> {
+fn from_cluster(arguments: &Arguments) -> anyhow::Result<(Origin, Fetched)> {
     super::install_cryptography()?;
-    super::runtime()?.block_on(fetch(arguments, image))
+    super::runtime()?.block_on(fetch(arguments))
 }
 
-async fn fetch(arguments: &Arguments, image: &ImageRef) -> anyhow::Result<(Origin, Access)> {
+async fn fetch(arguments: &Arguments) -> anyhow::Result<(Origin, Fetched)> {
     let config = cluster::config(None).await?;
     let namespace = cluster::namespace(arguments.namespace.as_deref(), &config)?;
     let source = cluster::source(arguments.service_account.as_deref(), &arguments.pull_secrets)?;
     let client = cluster::client(config)?;
     let fetched = cluster::fetch(&client, &namespace, &source).await?;
-    Ok((Origin::Cluster { namespace, source }, fetched.access(image)))
+    Ok((Origin::Cluster { namespace, source }, fetched))
 }

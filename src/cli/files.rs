@@ -1,17 +1,29 @@
-//! The Secrets in the files that a command names with `-f`.
+//! The Secrets in the files that a command names with `-f`, and the ServiceAccount.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 
+use crate::resolve::azure::Account;
 use crate::resolve::keyring::PullSecret;
 
 use super::manifests::{self, Manifests};
 use super::words::Origin;
 
-/// The Secrets of all files, in their order. At most one ServiceAccount may stand beside them.
-pub(super) fn secrets(files: &[PathBuf]) -> anyhow::Result<(Origin, Vec<PullSecret>)> {
+/// What the files hold.
+pub(super) struct Given {
+    /// The files, as where the secrets come from.
+    pub(super) origin: Origin,
+    /// The Secrets of all files, in their order.
+    pub(super) secrets: Vec<PullSecret>,
+    /// The ServiceAccount, where one stands beside them.
+    pub(super) account: Option<Account>,
+}
+
+/// Reads all files. At most one ServiceAccount may stand beside the Secrets; alone it is
+/// something only where `account_counts`.
+pub(super) fn read(files: &[PathBuf], account_counts: bool) -> anyhow::Result<Given> {
     let mut secrets = Vec::new();
     let mut accounts = Vec::new();
     for file in files {
@@ -36,10 +48,11 @@ pub(super) fn secrets(files: &[PathBuf]) -> anyhow::Result<(Origin, Vec<PullSecr
             "cannot use {shown}: a pod has one service account; write at most one ServiceAccount"
         );
     }
-    if let (true, Some(hint)) = (secrets.is_empty(), accounts.first()) {
+    if let (true, false, Some((_, hint))) = (secrets.is_empty(), account_counts, accounts.first()) {
         anyhow::bail!("cannot use {}: {hint}", names(files).join(", "));
     }
-    Ok((Origin::Files(names(files)), secrets))
+    let account = accounts.pop().map(|(account, _)| account);
+    Ok(Given { origin: Origin::Files(names(files)), secrets, account })
 }
 
 fn names(files: &[PathBuf]) -> Vec<String> {

@@ -12,6 +12,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::image::is_object_name;
+use crate::resolve::azure::Account;
 use crate::resolve::keyring::PullSecret;
 
 use super::words::printable;
@@ -29,8 +30,8 @@ const PULL_SECRETS: &[&str] = &[
 pub(super) struct Manifests {
     /// The Secrets, in their order.
     pub(super) secrets: Vec<PullSecret>,
-    /// For each ServiceAccount what to write where there is nothing else.
-    pub(super) accounts: Vec<String>,
+    /// Each ServiceAccount, and what to write where there is nothing else.
+    pub(super) accounts: Vec<(Account, String)>,
 }
 
 /// Reads a file, or says what is wrong with it.
@@ -76,7 +77,7 @@ fn collect(
     match (text("kind").or(default_kind), version) {
         (Some("Secret"), Some("v1")) => manifests.secrets.push(secret(fields)?),
         (Some(kind @ "ServiceAccount"), Some("v1")) => {
-            manifests.accounts.push(no_secret(kind, object));
+            manifests.accounts.push((account(fields)?, no_secret(kind, object)));
         }
         (Some(kind @ ("List" | "SecretList")), Some("v1")) => {
             let item_kind = (kind == "SecretList").then_some("Secret");
@@ -105,6 +106,21 @@ fn collect(
         (Some(kind), _) => return Err(no_secret(kind, object)),
     }
     Ok(())
+}
+
+/// What a credential provider may be told of a ServiceAccount.
+fn account(fields: &Map<String, Value>) -> Result<Account, String> {
+    let metadata = fields.get("metadata").and_then(Value::as_object);
+    let name = metadata.and_then(|metadata| metadata.get("name")).and_then(Value::as_str);
+    let name = name.filter(|name| !name.is_empty());
+    let name = name.ok_or("a ServiceAccount has no name; write metadata: {name: NAME}")?;
+    let of = |problem: String| format!("ServiceAccount {}: {problem}", printable(name));
+    let annotations = match metadata {
+        Some(metadata) => strings(metadata, "annotations").map_err(of)?,
+        None => Vec::new(),
+    };
+    let annotations = annotations.into_iter().map(|(key, value)| (key.clone(), value.to_owned()));
+    Ok(Account { name: name.to_owned(), annotations: annotations.collect(), token: None })
 }
 
 /// An object of another kind may at least name the secrets that are wanted.
@@ -237,9 +253,13 @@ mod tests {
         check_bad(&format!("{secret}type: 1"), "Secret s: its type must be a string");
         let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: d, namespace: shop}\n\
                        imagePullSecrets: [{name: one}, {name: two}]";
-        let hint = &read(account.as_bytes()).unwrap().accounts[0];
+        let (read_account, hint) = &read(account.as_bytes()).unwrap().accounts[0];
+        assert_eq!((read_account.name.as_str(), read_account.is_for_azure()), ("d", false));
         assert!(hint.starts_with("ServiceAccount d is no Secret;"), "{hint}");
         assert!(hint.ends_with(": kubectl get secret one two -n shop -o yaml"), "{hint}");
+        check_bad(&account.replace("name: d,", ""), "a ServiceAccount has no name");
+        let annotated = account.replace("name: d,", "name: d, annotations: {k: [canary]},");
+        check_bad(&annotated, "ServiceAccount d: annotations.k must be a string");
         check_bad("apiVersion: v1\nkind: Pod", "kubectl get secret NAME -n NAMESPACE -o yaml");
     }
 }

@@ -120,9 +120,13 @@ pub(super) fn unused(gap: &Gap) -> Unused<'_> {
         Gap::EntryNotMatching { key, rule, .. } | Gap::NodeEntryNotMatching { key, rule, .. } => {
             (Some(key), format!("does not match, since {rule}"))
         }
-        Gap::ProviderNotMatched { patterns, .. } => {
-            (None, format!("is not run, since no item of its matchImages matches: {}", patterns.join(", ")))
-        }
+        Gap::ProviderNotMatched { patterns, .. } => (
+            None,
+            format!(
+                "is not run, since no item of its matchImages matches: {}",
+                patterns.join(", ")
+            ),
+        ),
         Gap::ProviderFailed { failure, .. } => (None, failure.to_string()),
         Gap::AzureConfigUnusable { file, reason } => {
             (None, format!("fails, since {file} cannot be used: {reason}"))
@@ -136,10 +140,9 @@ pub(super) fn unused(gap: &Gap) -> Unused<'_> {
                 "wants a token of service account {account}, which may not be made here, so what it would answer is not known"
             ),
         ),
-        Gap::ProviderNotRun { .. } => (
-            None,
-            "wants a token of the pod's service account, which is not made here, so what it would answer is not known".to_owned(),
-        ),
+        Gap::ProviderNotRun { reason, .. } => {
+            (None, format!("{reason}, so what it would answer is not known"))
+        }
     };
     let secret = gap.secret().unwrap_or_default();
     let (holder, subject) = gap.node_source().map_or_else(

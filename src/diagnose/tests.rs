@@ -1,4 +1,4 @@
-use crate::access::{Mismatch, NodeSource, Provenance, ProviderFailure};
+use crate::access::{Mismatch, NodeSource, NotRun, Provenance, ProviderFailure};
 use crate::evidence::told::{Flaw, Repository};
 use crate::evidence::{
     Answer, Certificate, CertificateProblem, Failure, Hop, NotSent, RegistryError, Role, Scheme,

@@ -5,6 +5,9 @@
 //! Files are read and providers are run as the kubelet does it, from where it would. What that
 //! comes to is data: a file that is not valid, or a provider that fails, is a [`Gap`]. A
 //! configuration with which no kubelet starts is an error.
+//!
+//! The provider for the registries of Azure is not run where the node's azure.json is given: what
+//! it would do is known, and each step of it is one to see (see [`super::azure`]).
 
 mod configuration;
 mod duration;
@@ -21,8 +24,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::azure::{self, Account, Azure, AzurePlaces, Configured};
 use super::keyring::{self, NodeEntries};
-use crate::access::{Access, Gap, ProviderFailure};
+use crate::access::azure::PROVIDER;
+use crate::access::{Access, Gap, NotRun, ProviderFailure};
 use crate::image::ImageRef;
 use crate::secret::Secret;
 
@@ -41,6 +46,8 @@ pub struct Places {
     pub files: Vec<PathBuf>,
     /// The credential providers.
     pub providers: Option<ProviderPlaces>,
+    /// The node's identity of Azure.
+    pub azure: Option<AzurePlaces>,
 }
 
 /// Where the credential providers are.
@@ -48,14 +55,14 @@ pub struct Places {
 pub struct ProviderPlaces {
     /// The kubelet's `--image-credential-provider-config`: a file, or a directory of files.
     pub configuration: PathBuf,
-    /// The kubelet's `--image-credential-provider-bin-dir`.
-    pub directory: PathBuf,
+    /// The kubelet's `--image-credential-provider-bin-dir`; without it no provider is run.
+    pub directory: Option<PathBuf>,
 }
 
-/// The configuration of the credential providers is one with which no kubelet starts.
+/// What is said of the node cannot be read, or is nothing with which a kubelet starts.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// It cannot be read.
+    /// The configuration of the providers cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file or directory.
@@ -64,7 +71,20 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// It has a fault.
+    /// The node's azure.json cannot be read.
+    #[error(
+        "cannot read {}; write the path of the node's azure.json, which AKS has at \
+         /etc/kubernetes/azure.json",
+        path.display()
+    )]
+    ReadAzure {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: io::Error,
+    },
+    /// The configuration of the providers has a fault.
     #[error("cannot use {}, as no kubelet could: {fault}", path.display())]
     Configuration {
         /// The file or directory.
@@ -78,46 +98,55 @@ pub enum Error {
 #[derive(Clone, Debug)]
 pub struct Node {
     files: Vec<PathBuf>,
-    directory: PathBuf,
-    providers: Vec<Provider>,
+    directory: Option<PathBuf>,
+    /// The providers that are configured; `None` where their configuration is not given.
+    providers: Option<Vec<Provider>>,
+    azure: Option<Azure>,
 }
 
 impl Node {
-    /// Reads the configuration of the providers.
+    /// Reads the configuration of the providers, and the node's azure.json.
     ///
     /// # Errors
     ///
-    /// Where the kubelet would not start with that configuration.
+    /// Where the kubelet would not start with that configuration, or azure.json is not there.
     pub fn read(places: Places) -> Result<Self, Error> {
-        let Places { files, providers } = places;
-        let Some(ProviderPlaces { configuration, directory }) = providers else {
-            return Ok(Self { files, directory: PathBuf::new(), providers: Vec::new() });
-        };
-        let mut providers = Vec::new();
-        for path in configuration_files(&configuration)? {
-            let content = std::fs::read(&path)
-                .map_err(|source| Error::Read { path: path.clone(), source })?;
-            let found = configuration::read(&content)
-                .map_err(|fault| Error::Configuration { path: path.clone(), fault })?;
-            providers.extend(found);
+        let Places { files, providers: of_providers, azure } = places;
+        let (mut providers, mut directory) = (None, None);
+        if let Some(ProviderPlaces { configuration, directory: of_programs }) = of_providers {
+            providers = Some(configured(&configuration)?);
+            directory = of_programs;
         }
-        match configuration::fault(&providers) {
-            Some(fault) => Err(Error::Configuration { path: configuration, fault }),
-            None => Ok(Self { files, directory, providers }),
-        }
+        let azure = azure.map(|places| {
+            let own = providers.iter().flatten().filter(|provider| provider.is_for_azure());
+            let mut variables = own.flat_map(Provider::variables);
+            let of_own = variables.find(|(name, _)| *name == azure::ENVIRONMENT);
+            let of_own = of_own.map(|(_, file)| PathBuf::from(file));
+            let places = AzurePlaces { environment: of_own.or(places.environment), ..places };
+            let path = places.configuration.clone();
+            Azure::read(&places).map_err(|source| Error::ReadAzure { path, source })
+        });
+        Ok(Self { files, directory, providers, azure: azure.transpose()? })
     }
 
     /// The credentials of the pull secrets, and after them those of the node, which it reads
-    /// and asks for now.
-    pub async fn access_after(&self, secrets: Access, image: &ImageRef) -> Access {
+    /// and asks for now. `account` is the pod's service account, where it is known.
+    pub async fn access_after(
+        &self,
+        secrets: Access,
+        image: &ImageRef,
+        account: Option<&Account>,
+    ) -> Access {
         if secrets.gaps.iter().any(|gap| matches!(gap, Gap::KeyringBroken { .. })) {
             return secrets;
         }
         let files = self.of_files(image);
         let providers = self.of_providers(image).await;
+        let azure = self.of_azure(image, account);
         let mut access = secrets;
-        for Access { credentials, azure: _, gaps } in [files, providers] {
+        for Access { credentials, azure, gaps } in [files, providers, azure] {
             access.credentials.extend(credentials);
+            access.azure = access.azure.or(azure);
             access.gaps.extend(gaps);
         }
         access
@@ -158,24 +187,62 @@ impl Node {
     async fn of_providers(&self, image: &ImageRef) -> Access {
         let mut gaps = Vec::new();
         let mut answers = Vec::new();
-        for provider in &self.providers {
+        let emulates = |provider: &&Provider| self.azure.is_some() && provider.is_for_azure();
+        for provider in self.providers.iter().flatten().filter(|one| !emulates(one)) {
             let name = provider.name.clone();
             let matches = |pattern: &String| keyring::matches_pattern(pattern, image).is_ok();
             if !provider.match_images.iter().any(matches) {
                 let patterns = provider.match_images.clone();
                 gaps.push(Gap::ProviderNotMatched { provider: name, patterns });
             } else if provider.wants_token() {
-                gaps.push(Gap::ProviderNotRun { provider: name });
-            } else {
-                match ask(&self.directory, provider, image, PROVIDER_TIME).await {
+                gaps.push(Gap::ProviderNotRun { provider: name, reason: NotRun::WantsToken });
+            } else if let Some(directory) = &self.directory {
+                match ask(directory, provider, image, PROVIDER_TIME).await {
                     Ok(entries) => answers.push(NodeEntries::of_provider(&name, entries)),
                     Err(failure) => gaps.push(Gap::ProviderFailed { provider: name, failure }),
                 }
+            } else {
+                gaps.push(Gap::ProviderNotRun { provider: name, reason: NotRun::NoDirectory });
             }
         }
         let found = keyring::lookup_node(answers, image);
         gaps.extend(found.gaps);
         Access { credentials: found.credentials, azure: None, gaps }
+    }
+
+    /// As whom the provider for Azure logs in. What it gives stands after the answers of the
+    /// others, although the kubelet has one keyring for all: no other has these hosts.
+    fn of_azure(&self, image: &ImageRef, account: Option<&Account>) -> Access {
+        let Some(azure) = &self.azure else { return Access::default() };
+        let configured = match &self.providers {
+            None => Some(Configured::by_default()),
+            Some(providers) => {
+                let own = providers.iter().find(|provider| provider.is_for_azure());
+                own.map(Provider::for_azure)
+            }
+        };
+        if let Some(configured) = configured {
+            return azure.access(&configured, image, account);
+        }
+        let failure = ProviderFailure::NotConfigured;
+        let gap = Gap::ProviderFailed { provider: PROVIDER.to_owned(), failure };
+        Access { gaps: vec![gap], ..Access::default() }
+    }
+}
+
+/// The providers of a configuration.
+fn configured(configuration: &Path) -> Result<Vec<Provider>, Error> {
+    let mut providers = Vec::new();
+    for path in configuration_files(configuration)? {
+        let content =
+            std::fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let found = configuration::read(&content)
+            .map_err(|fault| Error::Configuration { path: path.clone(), fault })?;
+        providers.extend(found);
+    }
+    match configuration::fault(&providers) {
+        Some(fault) => Err(Error::Configuration { path: configuration.to_owned(), fault }),
+        None => Ok(providers),
     }
 }
 

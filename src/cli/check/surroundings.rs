@@ -6,11 +6,14 @@ use anyhow::{Context as _, bail};
 use kube::{Api, Client, Config};
 
 use crate::access::{Access, Unattached};
+use crate::cli::files::{self, Given};
+use crate::cli::node::NodeArguments;
 use crate::cli::words::{Origin, printable};
-use crate::cli::{Undecided, api_server_addresses, cluster, files};
+use crate::cli::{Undecided, api_server_addresses, cluster};
 use crate::complaint::Complaint;
 use crate::image::ImageRef;
 use crate::resolve::Fetched;
+use crate::resolve::azure::Account;
 use crate::resolve::keyring::{self, PullSecret};
 use crate::resolve::node::Node;
 use crate::target;
@@ -36,6 +39,8 @@ pub(super) struct Surroundings {
     pub(super) api_server: Vec<IpAddr>,
     secrets: Secrets,
     node: Option<Node>,
+    /// The pod's service account, with its token where one is given.
+    account: Option<Account>,
 }
 
 enum Secrets {
@@ -53,16 +58,22 @@ impl Surroundings {
             api_server: Vec::new(),
             secrets: Secrets::Read(secrets),
             node: None,
+            account: None,
         }
     }
 
-    /// The same with what a node has beside it.
-    fn with_node(self, node: Option<Node>) -> Self {
+    /// The same with what a node has beside it, and a service account's token for that.
+    fn with_node(self, arguments: &NodeArguments, node: Option<Node>) -> anyhow::Result<Self> {
         let origin = match node {
             Some(_) => Source::WithNode(Box::new(self.origin)),
             None => self.origin,
         };
-        Self { origin, node, ..self }
+        let account = match &self.secrets {
+            Secrets::Read(_) => self.account,
+            Secrets::Fetched(fetched) => fetched.account().cloned(),
+        };
+        let account = arguments.with_token(account)?;
+        Ok(Self { origin, node, account, ..self })
     }
 
     /// The credentials for the image, in the kubelet's order.
@@ -72,7 +83,7 @@ impl Surroundings {
             Secrets::Fetched(fetched) => fetched.access(image),
         };
         match &self.node {
-            Some(node) => node.access_after(secrets, image).await,
+            Some(node) => node.access_after(secrets, image, self.account.as_ref()).await,
             None => secrets,
         }
     }
@@ -95,19 +106,23 @@ pub(super) async fn read(arguments: &Arguments, image: &ImageRef) -> anyhow::Res
         return Ok(Surroundings::of_secrets(Source::Anonymous, Vec::new()));
     }
     if !filename.is_empty() {
-        let (origin, secrets) = files::secrets(filename)?;
-        return Ok(Surroundings::of_secrets(Source::Secrets(origin), secrets).with_node(node));
+        let Given { origin, secrets, account } =
+            files::read(filename, arguments.node.wants_account())?;
+        let given = Surroundings::of_secrets(Source::Secrets(origin), secrets);
+        return Surroundings { account, ..given }.with_node(&arguments.node, node);
     }
     let asks_cluster = [namespace, context, pod, service_account].into_iter().any(Option::is_some)
         || !pull_secrets.is_empty();
     if node.is_some() && !asks_cluster {
-        return Ok(Surroundings { node, ..Surroundings::of_secrets(Source::Node, Vec::new()) });
+        let account = arguments.node.with_token(None)?;
+        let alone = Surroundings::of_secrets(Source::Node, Vec::new());
+        return Ok(Surroundings { node, account, ..alone });
     }
     if !asks_cluster && !cluster::is_at_hand().await {
         return Ok(Surroundings::of_secrets(Source::NoCluster, Vec::new()));
     }
     let config = cluster::config(context.as_deref()).await?;
-    Ok(in_cluster(arguments, image, config).await?.with_node(node))
+    in_cluster(arguments, image, config).await?.with_node(&arguments.node, node)
 }
 
 async fn in_cluster(
@@ -138,7 +153,8 @@ async fn in_cluster(
     };
     let fetched = cluster::fetch(&client, &namespace, &source).await?;
     let secrets = Secrets::Fetched(fetched);
-    Ok(Surroundings { namespace, origin, complaint, fresh, api_server, secrets, node: None })
+    let given = Surroundings::of_secrets(origin, Vec::new());
+    Ok(Surroundings { namespace, complaint, fresh, api_server, secrets, ..given })
 }
 
 async fn pod(client: &Client, namespace: &str, name: &str) -> anyhow::Result<Pod> {

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::access::{Access, Credential, Gap};
+use crate::access::azure::{self, Identity};
+use crate::access::{Access, Credential, Gap, Provenance};
 use crate::cli::words::{Holder, Origin, Unused, origin_of, printable, unused};
 use crate::image::ImageRef;
 
@@ -29,6 +30,9 @@ pub(super) struct Document<'answer> {
     /// Whether the image is pulled without a credential; null where that is not known.
     anonymous: Option<bool>,
     credentials: Vec<Used<'answer>>,
+    /// As whom the kubelet's credential provider logs in at a registry of Azure, after these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity>,
     unused: Vec<Unused<'answer>>,
 }
 
@@ -81,7 +85,7 @@ impl<'image> Answer<'image> {
 
     pub(super) fn document(&self) -> Document<'_> {
         let error = broken(&self.access);
-        let used = !self.access.credentials.is_empty();
+        let used = !self.access.credentials.is_empty() || self.access.azure.is_some();
         let anonymous = match (used, &error) {
             (false, None) if self.is_undecided() => None,
             (false, None) => Some(true),
@@ -93,12 +97,13 @@ impl<'image> Answer<'image> {
             error,
             anonymous,
             credentials: self.access.credentials.iter().map(used_of).collect(),
+            identity: self.access.azure.as_ref().map(azure::Login::identity),
             unused: self.access.gaps.iter().map(unused).collect(),
         }
     }
 
     pub(super) fn text(&self) -> String {
-        let Document { repository, credentials, unused, error, .. } = self.document();
+        let Document { repository, credentials, identity, unused, error, .. } = self.document();
         let mut lines = vec![
             format!("{} with {}", self.image, self.of_what()),
             format!("Entries are matched with {repository}."),
@@ -117,13 +122,13 @@ impl<'image> Answer<'image> {
                 }
             };
             lines.push(what);
-            let known = if credentials.is_empty() {
+            let known = if credentials.is_empty() && identity.is_none() {
                 "Of the others, none applies."
             } else {
                 "Of the others, these are tried in this order, until one succeeds:"
             };
             lines.push(known.into());
-        } else if credentials.is_empty() {
+        } else if credentials.is_empty() && identity.is_none() {
             let none = if unused.is_empty() { "is given" } else { "applies" };
             let what = if self.with_node { "credential" } else { "pull secret" };
             lines.push(format!("No {what} {none}: the image is pulled anonymously."));
@@ -138,6 +143,11 @@ impl<'image> Answer<'image> {
             lines.push(format!("  {}. {provenance}", place + 1));
             lines.push(format!("     user {user}"));
             lines.push(format!("     password with SHA-256 {password_sha256}"));
+        }
+        if let Some(identity) = identity {
+            let place = credentials.len() + 1;
+            lines.push(format!("  {place}. {identity}, which logs in when the image is pulled"));
+            lines.push(format!("  {}. {}", place + 1, Provenance::Strangers));
         }
         if let Some(password) = empty_passwords(&self.access.credentials) {
             lines.push(password);

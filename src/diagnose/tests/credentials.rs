@@ -187,7 +187,10 @@ fn a_provider_that_fails_explains_the_absence_and_one_for_others_hardly_does() {
 /// A token of a service account is not made here, so what the provider would answer is open.
 #[test]
 fn a_provider_that_is_not_run_makes_nothing_certain() {
-    let gaps = [missing("regcred"), Gap::ProviderNotRun { provider: "acr".to_owned() }];
+    let gaps = [
+        missing("regcred"),
+        Gap::ProviderNotRun { provider: "acr".to_owned(), reason: NotRun::WantsToken },
+    ];
     check(&without_credential(&gaps), NotPullable, &[(Code::PullSecretMissing, Likely)]);
 }
 

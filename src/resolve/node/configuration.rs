@@ -6,6 +6,9 @@
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
+use crate::access::azure;
+
+use super::super::azure::Configured;
 use super::super::keyring;
 use super::duration;
 
@@ -59,7 +62,7 @@ struct Variable {
     value: String,
 }
 
-/// What a provider wants of the pod's service account. Only that it does counts here.
+/// What a provider wants of the pod's service account.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TokenAttributes {
@@ -89,6 +92,25 @@ impl Provider {
     /// Whether it wants a token of the pod's service account.
     pub(super) fn wants_token(&self) -> bool {
         self.token_attributes.is_some()
+    }
+
+    /// What it says of the provider for the registries of Azure.
+    pub(super) fn for_azure(&self) -> Configured {
+        let required = self
+            .token_attributes
+            .as_ref()
+            .and_then(|attributes| attributes.required_service_account_annotation_keys.clone());
+        Configured {
+            patterns: self.match_images.clone(),
+            arguments: self.arguments().to_vec(),
+            wants_token: Some(self.wants_token()),
+            annotations: required.unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is the one for the registries of Azure.
+    pub(super) fn is_for_azure(&self) -> bool {
+        self.name.strip_suffix(".exe").unwrap_or(&self.name) == azure::PROVIDER
     }
 
     /// What is wrong with it (`validateCredentialProviderConfig`).

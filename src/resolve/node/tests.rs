@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Error, Node, Places, ProviderPlaces, ask, configuration};
-use crate::access::{Access, Credential, Gap, NodeSource, Provenance, ProviderFailure};
+use crate::access::{Access, Credential, Gap, NodeSource, NotRun, Provenance, ProviderFailure};
 use crate::image::ImageRef;
 use crate::secret::Secret;
 
@@ -24,13 +24,14 @@ fn node(files: &[&str], providers: &[String]) -> Node {
     let read = |text: &String| configuration::read(text.as_bytes()).unwrap();
     Node {
         files: files.iter().map(|file| data(file)).collect(),
-        directory: data("providers"),
-        providers: providers.iter().flat_map(read).collect(),
+        directory: Some(data("providers")),
+        providers: Some(providers.iter().flat_map(read).collect()),
+        azure: None,
     }
 }
 
 async fn look(node: &Node, image: &str) -> Access {
-    node.access_after(Access::default(), &ImageRef::parse(image).unwrap()).await
+    node.access_after(Access::default(), &ImageRef::parse(image).unwrap(), None).await
 }
 
 fn users(access: &Access) -> Vec<&str> {
@@ -54,7 +55,8 @@ async fn secrets_come_first_then_files_then_providers() {
         password: Secret::new("canary"),
     };
     let secrets = Access { credentials: vec![secret], azure: None, gaps: Vec::new() };
-    let access = node.access_after(secrets, &ImageRef::parse("reg.test/app:1").unwrap()).await;
+    let access =
+        node.access_after(secrets, &ImageRef::parse("reg.test/app:1").unwrap(), None).await;
     assert_eq!(users(&access), ["secret", "file", "reg.test/app"]);
     let shown: Vec<String> =
         access.credentials.iter().map(|credential| credential.provenance.to_string()).collect();
@@ -97,7 +99,7 @@ async fn a_broken_pull_secret_leaves_nothing_to_the_node() {
     let broken = Gap::KeyringBroken { secret: "s".to_owned(), reason: "x".to_owned() };
     let secrets = Access { credentials: Vec::new(), azure: None, gaps: vec![broken.clone()] };
     let node = node(&["good/config.json"], &[]);
-    let access = node.access_after(secrets, &ImageRef::parse("reg.test/app").unwrap()).await;
+    let access = node.access_after(secrets, &ImageRef::parse("reg.test/app").unwrap(), None).await;
     assert!(access.credentials.is_empty());
     assert_eq!(access.gaps, [broken]);
 }
@@ -188,20 +190,26 @@ async fn a_provider_that_wants_a_token_is_not_run_and_leaves_it_open() {
     let node = node(&[], &[provider("example", "reg.test", "deaf, reg.test", attributes)]);
     let access = look(&node, "reg.test/app").await;
     assert!(access.credentials.is_empty());
-    assert_eq!(access.gaps, [Gap::ProviderNotRun { provider: "example".to_owned() }]);
+    let not_run = |reason| Gap::ProviderNotRun { provider: "example".to_owned(), reason };
+    assert_eq!(access.gaps, [not_run(NotRun::WantsToken)]);
     assert!(access.gaps[0].leaves_open());
+    let providers = configuration::read(provider("example", "reg.test", "", "").as_bytes());
+    let without = Node { directory: None, providers: providers.ok(), ..node };
+    assert_eq!(look(&without, "reg.test/app").await.gaps, [not_run(NotRun::NoDirectory)]);
 }
 
 #[test]
 fn a_configuration_with_which_no_kubelet_starts_is_an_error() {
     let read = |configuration: &str| {
-        let (configuration, directory) = (data(configuration), data("providers"));
+        let (configuration, directory) = (data(configuration), Some(data("providers")));
         let providers = Some(ProviderPlaces { configuration, directory });
-        Node::read(Places { files: Vec::new(), providers })
+        Node::read(Places { providers, ..Places::default() })
     };
     assert!(matches!(read("missing.yaml"), Err(Error::Read { .. })));
     assert!(matches!(read("good/config.json"), Err(Error::Configuration { .. })));
     // A directory without YAML or JSON has no provider.
     assert!(matches!(read("providers"), Err(Error::Configuration { .. })));
-    assert!(matches!(read("configuration"), Ok(node) if node.providers.len() == 2));
+    assert!(
+        matches!(read("configuration"), Ok(node) if node.providers.as_ref().is_some_and(|all| all.len() == 2))
+    );
 }
