@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,6 +32,10 @@ const (
 	providerTokensFile = "service-account-tokens"
 )
 
+// pluginVariable names the plugin of AKS itself, where that shall answer in
+// place of ours, to see whether both do the same.
+const pluginVariable = "REGISTRYCHECK_ACR_PLUGIN"
+
 // providerConfig is what the provider reads of a node's azure.json.
 type providerConfig struct {
 	Cloud           string `json:"cloud"`
@@ -42,9 +48,11 @@ type providerConfig struct {
 
 // providerRequest and providerResponse are those of credentialprovider.kubelet.k8s.io/v1.
 type providerRequest struct {
+	APIVersion  string            `json:"apiVersion"`
+	Kind        string            `json:"kind"`
 	Image       string            `json:"image"`
-	Token       string            `json:"serviceAccountToken"`
-	Annotations map[string]string `json:"serviceAccountAnnotations"`
+	Token       string            `json:"serviceAccountToken,omitempty"`
+	Annotations map[string]string `json:"serviceAccountAnnotations,omitempty"`
 }
 
 type providerResponse struct {
@@ -62,11 +70,11 @@ type providerLogin struct {
 
 // provider is one call of the provider.
 type provider struct {
+	directory   string // with the files of the node
 	config      providerConfig
 	loginHost   string
 	suffix      string // of registries, where the environment names one
 	request     providerRequest
-	usesTokens  bool
 	httpClient  http.Client
 	metadataURL string
 }
@@ -74,9 +82,12 @@ type provider struct {
 // provideCredentials is the provider's main. On a failure it says nothing on
 // its standard output, and much on the other.
 func provideCredentials(args []string, input io.Reader, output, errorOutput io.Writer) int {
-	response, err := credentialsFor(args, input)
+	p, err := newProvider(args, input)
+	if plugin := os.Getenv(pluginVariable); plugin != "" && err == nil {
+		return p.delegate(plugin, output, errorOutput)
+	}
 	if err == nil {
-		err = json.NewEncoder(output).Encode(response)
+		err = p.answer(output)
 	}
 	if err != nil {
 		fmt.Fprintf(errorOutput, "Error: %v\nUsage:\n  %s [configFile] [flags]\n", err, providerName)
@@ -85,11 +96,11 @@ func provideCredentials(args []string, input io.Reader, output, errorOutput io.W
 	return 0
 }
 
-func credentialsFor(args []string, input io.Reader) (*providerResponse, error) {
+func newProvider(args []string, input io.Reader) (*provider, error) {
 	if len(args) != 1 {
 		return nil, errors.New("the directory of the cases is the only argument")
 	}
-	p := provider{
+	p := &provider{
 		// The provider's own patience, longer than the minute of the kubelet's less its own start.
 		httpClient:  http.Client{Timeout: time.Minute},
 		metadataURL: "http://169.254.169.254/metadata/identity/oauth2/token",
@@ -98,23 +109,49 @@ func credentialsFor(args []string, input io.Reader) (*providerResponse, error) {
 		return nil, fmt.Errorf("reading the request: %w", err)
 	}
 	label, _, _ := strings.Cut(p.request.Image, ".")
-	if err := p.readNode(filepath.Join(args[0], label)); err != nil {
-		return nil, err
+	p.directory = filepath.Join(args[0], label)
+	if _, err := os.Stat(p.file(providerTokensFile)); err != nil {
+		p.request.Token, p.request.Annotations = "", nil
 	}
-	return p.answer()
+	return p, nil
 }
 
-func (p *provider) readNode(directory string) error {
-	content, err := os.ReadFile(filepath.Join(directory, providerConfigFile))
+func (p *provider) file(name string) string { return filepath.Join(p.directory, name) }
+
+// delegate lets the plugin answer that this one is made after.
+func (p *provider) delegate(plugin string, output, errorOutput io.Writer) int {
+	request, err := json.Marshal(p.request)
+	if err != nil {
+		fmt.Fprintln(errorOutput, err)
+		return 1
+	}
+	cmd := exec.Command(plugin, p.file(providerConfigFile))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(request), output, errorOutput
+	if _, err := os.Stat(p.file(providerEnvironmentFile)); err == nil {
+		cmd.Env = append(os.Environ(), "AZURE_ENVIRONMENT_FILEPATH="+p.file(providerEnvironmentFile))
+	}
+	if err := cmd.Run(); err != nil {
+		return 1
+	}
+	return 0
+}
+
+func (p *provider) answer(output io.Writer) error {
+	content, err := os.ReadFile(p.file(providerConfigFile))
 	if err == nil {
 		err = json.Unmarshal(content, &p.config)
 	}
 	if err != nil {
 		return fmt.Errorf("failed to load config: %w", err)
 	}
-	_, err = os.Stat(filepath.Join(directory, providerTokensFile))
-	p.usesTokens = err == nil
-	return p.readEnvironment(filepath.Join(directory, providerEnvironmentFile))
+	if err := p.readEnvironment(p.file(providerEnvironmentFile)); err != nil {
+		return err
+	}
+	response, err := p.credentials()
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(output).Encode(response)
 }
 
 // readEnvironment finds the login host and the registries' suffix of a cloud: a
@@ -154,7 +191,7 @@ func (p *provider) readEnvironment(file string) error {
 // registryHost matches the hosts of registries (pkg/credentialprovider/azure_credentials.go).
 var registryHost = regexp.MustCompile(`^[a-zA-Z0-9]+\.(azurecr\.io|azurecr\.cn|azurecr\.de|azurecr\.us)$`)
 
-func (p *provider) answer() (*providerResponse, error) {
+func (p *provider) credentials() (*providerResponse, error) {
 	response := &providerResponse{
 		APIVersion: "credentialprovider.kubelet.k8s.io/v1", Kind: "CredentialProviderResponse",
 		CacheKeyType: "Registry", CacheDuration: "0s", Auth: map[string]providerLogin{},
@@ -191,7 +228,7 @@ func (p *provider) answer() (*providerResponse, error) {
 // serviceAccountToken is how to get a token for that of a service account;
 // nil where there is none.
 func (p *provider) serviceAccountToken() (func() (string, error), error) {
-	if !p.usesTokens || p.request.Token == "" {
+	if p.request.Token == "" {
 		return nil, nil
 	}
 	const prefix = "kubernetes.azure.com/acr-"

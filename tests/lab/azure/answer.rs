@@ -34,6 +34,8 @@ pub(crate) struct Answer {
     pub(crate) leaks: bool,
     /// What was said where it is no answer.
     pub(crate) complaint: String,
+    /// What the program that check-acr runs came to, where it is at hand.
+    pub(crate) canipull: Option<&'static [&'static str]>,
 }
 
 impl Answer {
@@ -43,6 +45,7 @@ impl Answer {
             let arguments = ["create", "token", case.account(), "--audience", AUDIENCE, "-n"];
             kubectl(&[&arguments[..], &[&case.namespace()]].concat()).trim().to_owned()
         });
+        let canipull = canipull(case, node);
         let mut command = command(case, node, token.as_deref());
         let begun = Instant::now();
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
@@ -51,10 +54,11 @@ impl Answer {
         let printed = String::from_utf8_lossy(&printed);
         let leaks = printed.contains("canary")
             || token.is_some_and(|token| printed.contains(token.as_str()));
-        match serde_json::from_slice(&output.stdout) {
-            Ok(document) => Self { took, leaks, ..Self::read(&document) },
-            Err(_) => Self { took, leaks, complaint: printed.into_owned(), ..Self::default() },
-        }
+        let read = match serde_json::from_slice(&output.stdout) {
+            Ok(document) => Self::read(&document),
+            Err(_) => Self { complaint: printed.into_owned(), ..Self::default() },
+        };
+        Self { took, leaks, canipull: canipull.await, ..read }
     }
 
     fn read(document: &Value) -> Self {
@@ -91,10 +95,7 @@ fn command(case: &Case, node: &Path, token: Option<&str>) -> Command {
     command.arg("--timeout=60s").arg("--ca-file").arg(ground().ca());
     command.arg("--azure-config").arg(node.join("azure.json"));
     command.arg("--credential-provider-config").arg(node.join("credential-provider-config.yaml"));
-    let environment = node.join("akscustom.json");
-    if environment.exists() {
-        command.env("AZURE_ENVIRONMENT_FILEPATH", environment);
-    }
+    give_environment(&mut command, node);
     let manifests = case.manifests();
     if !manifests.is_empty() {
         let documents: Vec<String> = manifests.iter().map(Value::to_string).collect();
@@ -108,4 +109,30 @@ fn command(case: &Case, node: &Path, token: Option<&str>) -> Command {
         command.arg("--service-account-token-file").arg(file);
     }
     command
+}
+
+fn give_environment(command: &mut Command, node: &Path) {
+    let file = node.join("akscustom.json");
+    if file.exists() {
+        command.env("AZURE_ENVIRONMENT_FILEPATH", file);
+    }
+}
+
+/// Runs the program that check-acr runs, where `REGISTRYCHECK_CANIPULL` names it: the steps of
+/// ours at which we may see it fail (Azure/aks-canipull d9953511, pkg/exitcode).
+async fn canipull(case: &Case, node: &Path) -> Option<&'static [&'static str]> {
+    let program = env::var_os("REGISTRYCHECK_CANIPULL")?;
+    let mut command = Command::new("timeout");
+    command.arg("60s").arg(program).arg("--config").arg(node.join("azure.json")).arg(case.host());
+    command.env("SSL_CERT_FILE", ground().ca());
+    give_environment(&mut command, node);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    Some(match output.status.code() {
+        Some(0) => &["success"],
+        Some(52) => &["Dns"],
+        // An unknown cloud, a token refused, and our own patience.
+        Some(4 | 10 | 124) => &["Identity"],
+        Some(60) => &["Connect", "Tls", "Exchange"],
+        _ => &[],
+    })
 }

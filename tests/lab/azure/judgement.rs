@@ -83,7 +83,9 @@ pub(crate) fn judge(case: &Case, sight: &Sight, answer: Answer) -> Judgement {
     Judgement {
         name: case.name.clone(),
         kubelet: (!pulls).then(|| words_of(sight)),
-        as_expected: pulls == expect.pulls && (pulls || sight.failed.is_some()),
+        as_expected: pulls == expect.pulls
+            && (pulls || sight.failed.is_some())
+            && answer.canipull.is_none_or(|steps| steps.contains(&expect.check_acr.as_str())),
         agrees: answer.pullable == Some(pulls) || expect.undecided && answer.pullable.is_none(),
         right,
         answer,
