@@ -12,6 +12,8 @@ use crate::ground::{ground, kubectl};
 
 /// How the other way is called among the probes.
 const OTHER_WAY: &str = "as az aks check-acr";
+/// What stands for its end where it was not tried.
+pub(crate) const UNTRIED: &str = "-";
 
 /// One answer.
 #[derive(Debug, Default)]
@@ -74,7 +76,7 @@ impl Answer {
             confidence: text("confidence"),
             message: text("message"),
             remedy: text("remedy"),
-            check_acr: probes.iter().find(is_other).map_or_else(|| "-".to_owned(), end_of),
+            check_acr: probes.iter().find(is_other).map_or_else(|| UNTRIED.to_owned(), end_of),
             ..Self::default()
         }
     }

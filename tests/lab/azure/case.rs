@@ -85,6 +85,9 @@ pub(crate) struct Expected {
     pub(crate) undecided: bool,
     /// What `az aks check-acr` comes to: `success`, or the step at which it fails.
     pub(crate) check_acr: String,
+    /// Whether we do not go its way: it knows no service accounts, and sends a token anywhere.
+    #[serde(default)]
+    pub(crate) untried: bool,
     /// How sure the finding has to be.
     pub(crate) confidence: Option<String>,
     /// What the message has to contain.
