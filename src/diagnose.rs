@@ -12,7 +12,7 @@ use crate::access::Gap;
 use crate::api::{Confidence, Owner, Severity};
 use crate::complaint::Complaint;
 use crate::evidence::{Attempt, End, Evidence, Role, StepName};
-use crate::image::{Host, ImageError, ImageRef};
+use crate::image::{Host, ImageRef};
 
 mod agreement;
 mod answers;
@@ -29,7 +29,7 @@ mod unsent;
 pub mod words;
 
 pub use agreement::{Heard, contradict};
-pub use local::without_probe;
+pub use local::{impossible_port, invalid_reference, skipped, without_probe};
 pub use progress::Progress;
 
 use catalogue::Code;
@@ -298,48 +298,6 @@ fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {
     let is_skimmed = evidence.is_skimmed();
     let confidence = if is_skimmed { Confidence::Likely } else { Confidence::Certain };
     Finding::new(Code::Pullable, confidence, message, String::new())
-}
-
-/// Says what is wrong with a name that is no image reference.
-pub fn invalid_reference(error: &ImageError) -> Diagnosis {
-    let remedy = error.suggestion().map_or_else(
-        || "Write the image as registry/repository:tag, in lower case.".to_owned(),
-        |suggestion| format!("Write the image as {suggestion} in the pod's spec."),
-    );
-    stopped(Finding::new(
-        Code::InvalidImageReference,
-        Confidence::Certain,
-        error.to_string(),
-        remedy,
-    ))
-}
-
-/// Says why the registry was not asked at all.
-pub fn skipped(message: String, remedy: String) -> Diagnosis {
-    Diagnosis {
-        verdict: Verdict::Undecided,
-        findings: vec![Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy)],
-        progress: Progress::default(),
-    }
-}
-
-/// Says what is wrong with a host whose port no connection can have. The grammar of
-/// references allows it.
-pub fn impossible_port(image: &ImageRef) -> Diagnosis {
-    stopped(Finding::new(
-        Code::InvalidImageReference,
-        Confidence::Certain,
-        format!("the port of {} in {image} is no number from 1 to 65535", image.registry()),
-        "Correct the registry's port in the pod's spec.".to_owned(),
-    ))
-}
-
-fn stopped(finding: Finding) -> Diagnosis {
-    Diagnosis {
-        verdict: Verdict::NotPullable,
-        findings: vec![finding],
-        progress: Progress::default(),
-    }
 }
 
 /// The cause first: errors before warnings, then the surer, then the earlier in a pull;

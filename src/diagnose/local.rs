@@ -1,12 +1,13 @@
-//! Local refusals: what the kubelet or the node's runtime says of itself. No registry has
-//! anything to do with it, so none is asked.
+//! Local refusals: what the kubelet or the node's runtime says of itself, and what is wrong
+//! with a name or not allowed. No registry has anything to do with it, so none is asked.
 
 use crate::access::Gap;
 use crate::api::{Confidence, Severity};
 use crate::complaint::Complaint;
+use crate::image::{ImageError, ImageRef};
 
 use super::catalogue::Code;
-use super::{Diagnosis, Finding, Subject, credentials, quote, stopped, words};
+use super::{Diagnosis, Finding, Progress, Subject, Verdict, credentials, quote, words};
 
 /// Says what the kubelet's own refusals mean, for which no registry is asked, and what a
 /// broken pull secret means. `None` where the registry has to be asked.
@@ -42,6 +43,48 @@ pub fn without_probe(subject: Subject<'_>, gaps: &[Gap]) -> Option<Diagnosis> {
         }
     };
     Some(stopped(finding))
+}
+
+/// Says what is wrong with a name that is no image reference.
+pub fn invalid_reference(error: &ImageError) -> Diagnosis {
+    let remedy = error.suggestion().map_or_else(
+        || "Write the image as registry/repository:tag, in lower case.".to_owned(),
+        |suggestion| format!("Write the image as {suggestion} in the pod's spec."),
+    );
+    stopped(Finding::new(
+        Code::InvalidImageReference,
+        Confidence::Certain,
+        error.to_string(),
+        remedy,
+    ))
+}
+
+/// Says why the registry was not asked at all.
+pub fn skipped(message: String, remedy: String) -> Diagnosis {
+    Diagnosis {
+        verdict: Verdict::Undecided,
+        findings: vec![Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy)],
+        progress: Progress::default(),
+    }
+}
+
+/// Says what is wrong with a host whose port no connection can have. The grammar of
+/// references allows it.
+pub fn impossible_port(image: &ImageRef) -> Diagnosis {
+    stopped(Finding::new(
+        Code::InvalidImageReference,
+        Confidence::Certain,
+        format!("the port of {} in {image} is no number from 1 to 65535", image.registry()),
+        "Correct the registry's port in the pod's spec.".to_owned(),
+    ))
+}
+
+fn stopped(finding: Finding) -> Diagnosis {
+    Diagnosis {
+        verdict: Verdict::NotPullable,
+        findings: vec![finding],
+        progress: Progress::default(),
+    }
 }
 
 /// What the words say of the node itself, where they leave hardly anything else.
