@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::access::Gap;
+use crate::access::{Gap, Provenance};
 use crate::api::{Confidence, Owner, Severity};
 use crate::complaint::Complaint;
 use crate::evidence::{Attempt, End, Evidence, Role, StepName};
@@ -16,6 +16,7 @@ use crate::image::{Host, ImageRef};
 
 mod agreement;
 mod answers;
+mod azure;
 pub mod catalogue;
 mod content;
 mod credentials;
@@ -23,6 +24,7 @@ mod local;
 pub mod login;
 mod mirrors;
 mod network;
+mod node;
 mod progress;
 pub mod remedy;
 mod unsent;
@@ -33,6 +35,7 @@ pub use local::{impossible_port, invalid_reference, skipped, without_probe};
 pub use progress::Progress;
 
 use catalogue::Code;
+use node::Skipped;
 use progress::progress;
 
 /// What is wrong with one image, or that nothing is.
@@ -152,13 +155,27 @@ impl Subject<'_> {
 
 /// Says what the evidence means.
 pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
-    let deciding = furthest(&evidence.attempts).or(evidence.anonymous.as_ref());
+    match evidence.node.as_deref() {
+        Some(view) => node::diagnose(subject, evidence, view),
+        None => of_one(subject, evidence, None),
+    }
+}
+
+/// Says what the evidence of one list of credentials means; `skipped` says why none of a node's
+/// own is in it.
+fn of_one(subject: Subject<'_>, evidence: &Evidence, skipped: Option<&Skipped<'_>>) -> Diagnosis {
+    let is_heard = |attempt: &&Attempt| !azure::is_noise(attempt, evidence);
+    let attempts: Vec<&Attempt> = evidence.attempts.iter().filter(is_heard).collect();
+    let deciding = furthest(&attempts).or(evidence.anonymous.as_ref());
     let refused_by_all = evidence.attempts.iter().all(|attempt| !is_served(attempt));
+    let mut login = azure::failed_login(subject, evidence);
     let mut findings = Vec::new();
     let mut verdict = if is_served(&evidence.opening) {
         Verdict::Pullable
     } else if !matches!(evidence.opening.end, End::Challenged { .. }) {
         findings.extend(answers::finding(subject, &evidence.opening, evidence));
+        let is_known = |login: &Finding| findings.iter().any(|other| other.code == login.code);
+        findings.extend(login.take().filter(|login| !is_known(login)));
         verdict_of_failure(&findings)
     } else if evidence.attempts.is_empty() {
         match &evidence.anonymous {
@@ -172,12 +189,12 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
                 Verdict::NotPullable
             }
             Some(_) | None => {
-                findings.extend(credentials::absence(subject, &evidence.gaps));
+                findings.extend(credentials::absence(subject, &evidence.gaps, login.take()));
                 verdict_of_failure(&findings)
             }
         }
     } else {
-        for attempt in &evidence.attempts {
+        for attempt in attempts {
             let finding = answers::finding(subject, attempt, evidence);
             // What got less far than another credential is not what stops the pull.
             let is_cause = deciding.is_none_or(|deciding| reach(attempt) >= reach(deciding));
@@ -206,12 +223,19 @@ pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
         findings.insert(0, pullable(subject, evidence));
     }
     findings.extend(mirrors::findings(subject, evidence, verdict));
+    if let Some(login) = login {
+        azure::add_beside(login, &mut findings);
+    }
+    azure::misrouted(subject, evidence, verdict, &mut findings);
+    findings.extend(azure::compared(subject, evidence));
+    findings.extend(azure::of_endpoints(subject, evidence));
     if evidence.gaps.iter().any(Gap::leaves_open) {
         // What could not be looked into may hold what the kubelet is served with.
         let errors = findings.iter_mut().filter(|finding| finding.severity == Severity::Error);
         errors.for_each(|finding| finding.confidence = finding.confidence.max(Confidence::Likely));
     }
-    let verdict = credentials::leave_room_for_the_node(subject, evidence, verdict, &mut findings);
+    let verdict =
+        credentials::leave_room_for_the_node(subject, evidence, skipped, verdict, &mut findings);
     rank(&mut findings);
     let verdict = agreement::beside_failure(subject, verdict, &mut findings);
     Diagnosis { verdict, findings, progress: progress(evidence, deciding) }
@@ -234,8 +258,9 @@ fn hides_from_strangers(subject: Subject<'_>, anonymous: &Attempt, gaps: &[Gap])
 }
 
 /// The attempt that got furthest, the first of several: what stopped that one stops the pull.
-fn furthest(attempts: &[Attempt]) -> Option<&Attempt> {
-    attempts.iter().reduce(|best, next| if reach(next) > reach(best) { next } else { best })
+fn furthest<'seen>(attempts: &[&'seen Attempt]) -> Option<&'seen Attempt> {
+    let attempts = attempts.iter().copied();
+    attempts.reduce(|best, next| if reach(next) > reach(best) { next } else { best })
 }
 
 /// How far an attempt got: refused, known but without the right, told that nothing is there,
@@ -281,6 +306,7 @@ fn pullable(subject: Subject<'_>, evidence: &Evidence) -> Finding {
         .iter()
         .find(|attempt| is_served(attempt))
         .and_then(|attempt| attempt.credential.as_ref())
+        .filter(|used| **used != Provenance::Strangers)
         .map_or_else(|| "without a credential".to_owned(), |used| format!("with {used}"));
     let image = subject.image;
     let mirror = evidence.mirrors.as_ref().and_then(|mirrors| mirrors.last.as_ref());

@@ -12,7 +12,7 @@ use crate::evidence::Evidence;
 
 use super::catalogue::{Code, Stage};
 use super::words::{self, Meaning};
-use super::{Diagnosis, Finding, Subject, Verdict, is_served, rank};
+use super::{Diagnosis, Finding, Subject, Verdict, is_served, node, rank};
 
 mod content;
 mod difference;
@@ -69,7 +69,9 @@ pub(super) fn confidence(complaint: &Complaint, code: Code, host: &str) -> Confi
 /// Whether two codes are of one failure. A 403 is called by one or the other name, for as much
 /// as its body says; and a host with a code of its own keeps what happened there to itself.
 fn is_alike(said: Code, seen: Code) -> bool {
-    let is_forbidden = |code| matches!(code, Code::AccessForbidden | Code::NetworkRuleDenied);
+    let is_forbidden = |code| {
+        matches!(code, Code::AccessForbidden | Code::NetworkRuleDenied | Code::PrivateLinkMisrouted)
+    };
     let is_misspelt = said == Code::DnsNameNotFound && seen == Code::RegistryNameSuspicious;
     // A web server's 404 reads like a registry's.
     let is_of_web_server = Topic::of(said) == Topic::Absent && seen == Code::NotARegistry;
@@ -201,7 +203,8 @@ pub fn contradict(
         return diagnosis;
     }
     let said = Said::of(subject.complaint);
-    let difference = difference::of(subject, evidence, said.as_ref());
+    let evidence = node::as_kubelet(evidence);
+    let difference = difference::of(subject, &evidence, said.as_ref());
     let code = difference.finding.code.as_str();
     let of_the_node = Code::NodeDisagrees.as_str();
     let mut before = heard.before.iter().filter(|finding| is_about(finding, image)).peekable();

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
+use crate::access::Provenance;
 use crate::access::azure::TOKEN_USER;
 use crate::api::Confidence;
 use crate::evidence::told::{Flaw, Repository};
 use crate::evidence::{Answer, Attempt, End, Evidence, Hop, Role, StepName};
 
 use super::catalogue::Code;
-use super::{Finding, Subject, content, credentials, network, unsent};
+use super::{Finding, Subject, azure, content, credentials, network, unsent};
 
 /// What the end of an attempt means; `None` where it ended well.
 pub(super) fn finding(
@@ -35,7 +36,7 @@ pub(super) fn finding(
 }
 
 /// The host of a hop that is not the registry itself.
-fn foreign(hop: &Hop) -> Option<String> {
+pub(super) fn foreign(hop: &Hop) -> Option<String> {
     match hop.role {
         Role::Registry => None,
         Role::TokenService
@@ -194,6 +195,14 @@ fn let_in(subject: Subject<'_>, answer: &Answer) -> String {
 /// A token service that refuses a login has looked at it. A Basic registry may answer 401 for
 /// other reasons too, such as a tag that is not there.
 fn rejected(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
+    let credential = answered.attempt.credential.as_ref();
+    let told = credential.filter(|_| answered.step == StepName::Token).and_then(|credential| {
+        let azure = answered.evidence.azure.as_deref();
+        azure::refused(subject, credential, answered.answer, azure)
+    });
+    if let Some(finding) = told {
+        return finding;
+    }
     let finding = credentials::rejected(subject, answered.attempt.credential.as_ref(), said);
     match (answered.step, answered.attempt.login) {
         // The same credential is good at the registry's front door.
@@ -259,6 +268,11 @@ fn expired(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding
 /// The token service knows who asks, and its token does not grant to pull. Most services answer
 /// so for a repository that is not there, too.
 fn not_authorized(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
+    if let (Some(Provenance::Azure { .. }), Some(azure)) =
+        (&answered.attempt.credential, answered.evidence.azure.as_deref())
+    {
+        return azure::not_authorized(subject, azure, said);
+    }
     let (image, registry) = (subject.image, subject.registry());
     let path = image.path();
     let who = answered.secret().map_or_else(
@@ -324,9 +338,11 @@ fn not_found(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Findi
 fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
     let image = subject.image;
     let registry = subject.registry();
-    let who = answered
-        .secret()
-        .map_or_else(|| "an anonymous client".to_owned(), |secret| format!("pull secret {secret}"));
+    let who = match (&answered.attempt.credential, answered.secret()) {
+        (_, Some(secret)) => format!("pull secret {secret}"),
+        (Some(own), None) => own.to_string(),
+        (None, None) => "an anonymous client".to_owned(),
+    };
     // A 403 without a registry's words can be a firewall's.
     let is_bare = answered.answer.status == 403 && answered.answer.errors.is_empty();
     Finding::new(

@@ -5,6 +5,7 @@ use crate::api::{Confidence, Severity};
 use crate::evidence::{Evidence, Vantage};
 
 use super::catalogue::{Code, Stage};
+use super::node::Skipped;
 use super::remedy::{either, is_azure};
 use super::{Finding, Subject, Verdict};
 
@@ -13,13 +14,22 @@ mod node;
 /// How many entries of one secret a message names.
 const MOST_ENTRIES: usize = 3;
 
-/// Why no credential reached the registry.
-pub(super) fn absence(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
+/// Why no credential reached the registry; `login` is what is wrong with that of an identity.
+pub(super) fn absence(subject: Subject<'_>, gaps: &[Gap], login: Option<Finding>) -> Vec<Finding> {
     let mut findings = of_gaps(subject, gaps);
     // That a provider is for other hosts is so on most nodes, and explains little.
-    if findings.iter().all(|finding| finding.code == Code::CredentialProviderNotMatched) {
+    let is_little = |finding: &Finding| finding.confidence == Confidence::Possible;
+    let is_tried = login.as_ref().is_some_and(|login| login.code != Code::ProbeSkipped);
+    if findings.iter().all(is_little) && !is_tried {
         findings.insert(0, no_credentials(subject));
     }
+    if login.as_ref().is_some_and(|login| login.severity != Severity::Error) {
+        // What the identity would have been given is open.
+        for finding in &mut findings {
+            finding.confidence = finding.confidence.max(Confidence::Likely);
+        }
+    }
+    findings.extend(login);
     findings
 }
 
@@ -56,15 +66,17 @@ pub(super) fn broken_keyring(subject: Subject<'_>, gaps: &[Gap]) -> Option<Findi
 }
 
 /// Without a failing pod nobody knows what the node's own identity can do, which the kubelet
-/// tries after the pull secrets. Where it mostly has one, as for the registries of Azure, all
+/// tries after the pull secrets; nor with one, where a node was to be asked and was not. Where it mostly has one, as for the registries of Azure, all
 /// that it could change is left open; elsewhere, where no pull secret is at hand.
 pub(super) fn leave_room_for_the_node(
     subject: Subject<'_>,
     evidence: &Evidence,
+    skipped: Option<&Skipped<'_>>,
     verdict: Verdict,
     findings: &mut [Finding],
 ) -> Verdict {
-    if subject.complaint.is_some() || node::was_asked(evidence) {
+    let is_known_to_fail = subject.complaint.is_some();
+    if is_known_to_fail && skipped.is_none() || node::was_asked(evidence) {
         return verdict;
     }
     let is_likely = is_azure(subject.registry().as_str());
@@ -79,13 +91,21 @@ pub(super) fn leave_room_for_the_node(
     };
     let mut verdict = verdict;
     for finding in findings.iter_mut().filter(could_change) {
-        verdict = Verdict::Undecided;
+        if !is_known_to_fail {
+            verdict = Verdict::Undecided;
+        }
         finding.confidence = finding.confidence.max(Confidence::Likely);
         finding.message = format!(
             "{}; {}, which the kubelet tries too, was not probed",
             finding.message,
             if is_likely { "the node's identity" } else { "what the node itself may have" }
         );
+        if let Some(Skipped { reason, remedy, .. }) = skipped {
+            finding.message = format!("{} ({reason})", finding.message);
+            if !remedy.is_empty() {
+                finding.remedy = format!("{remedy} {}", finding.remedy);
+            }
+        }
     }
     verdict
 }

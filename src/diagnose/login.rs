@@ -36,7 +36,7 @@ pub fn diagnose(namespace: &str, login: &Login) -> Diagnosis {
         let is_stranger =
             anonymous.as_ref().is_none_or(|anonymous| wants_credential(&anonymous.end));
         if matches!(opening.end, End::Challenged { .. }) && attempts.is_empty() && is_stranger {
-            findings = credentials::absence(subject, gaps);
+            findings = credentials::absence(subject, gaps, None);
         }
         verdict_of_failure(&findings)
     };

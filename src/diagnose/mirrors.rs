@@ -2,7 +2,7 @@
 
 use crate::api::Confidence;
 use crate::evidence::told::Mirror;
-use crate::evidence::{End, Evidence};
+use crate::evidence::{Attempt, End, Evidence};
 
 use super::catalogue::Code;
 use super::{Finding, Subject, Verdict, answers, content, furthest, network};
@@ -20,7 +20,8 @@ pub(super) fn findings(
 
 fn finding(subject: Subject<'_>, mirror: &Mirror, verdict: Verdict) -> Option<Finding> {
     let (opening, attempts) = mirror.attempts.split_first()?;
-    let end = &furthest(attempts).unwrap_or(opening).end;
+    let attempts: Vec<&Attempt> = attempts.iter().collect();
+    let end = &furthest(&attempts).unwrap_or(opening).end;
     let code = Code::MirrorUnreachable;
     let (why, is_down) = match end {
         // A mirror that lacks an image is none that fails.

@@ -20,7 +20,8 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
     finding
 }
 
-fn named(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
+/// The same, as sure as it is of the server alone.
+pub(super) fn named(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
     let place = place(hop);
     let host = &hop.host;
     let (code, message) = match failure {

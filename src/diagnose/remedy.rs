@@ -41,18 +41,32 @@ struct Names<'names> {
     subject: Subject<'names>,
     secret: &'names str,
     host: &'names str,
+    /// Placeholders of one remedy alone, with what stands for them.
+    own: &'names [(&'names str, &'names str)],
 }
 
 impl Subject<'_> {
     /// What the catalogue says to do about the image or about one of its pull secrets.
     pub(super) fn remedy(self, code: Code, secret: Option<&str>) -> String {
         let host = self.image.registry().as_str();
-        filled(code, Names { subject: self, secret: secret.unwrap_or(NEW_SECRET), host })
+        filled(code, Names { subject: self, secret: secret.unwrap_or(NEW_SECRET), host, own: &[] })
     }
 
     /// What the catalogue says to do about a host on the way.
     pub(super) fn remedy_at(self, code: Code, host: &str) -> String {
-        filled(code, Names { subject: self, secret: NEW_SECRET, host })
+        filled(code, Names { subject: self, secret: NEW_SECRET, host, own: &[] })
+    }
+
+    /// What the catalogue says, with names of the case beside the common ones.
+    pub(super) fn remedy_with(self, code: Code, own: &[(&str, &str)]) -> String {
+        let host = self.image.registry().as_str();
+        filled(code, Names { subject: self, secret: NEW_SECRET, host, own })
+    }
+
+    /// A remedy of one case, with its own names beside the common ones.
+    pub(super) fn fill(self, template: &str, own: &[(&str, &str)]) -> String {
+        let host = self.image.registry().as_str();
+        fill(template, Names { subject: self, secret: NEW_SECRET, host, own })
     }
 }
 
@@ -67,7 +81,8 @@ fn filled(code: Code, names: Names<'_>) -> String {
 
 /// Whether a host is a registry of Azure.
 pub(super) fn is_azure(host: &str) -> bool {
-    [".azurecr.io", ".azurecr.cn", ".azurecr.us"].iter().any(|suffix| host.ends_with(suffix))
+    let suffixes = [".azurecr.io", ".azurecr.cn", ".azurecr.us", ".azurecr.sovcloud-azure.fr"];
+    suffixes.iter().any(|suffix| host.ends_with(suffix))
 }
 
 /// `Do this. Or do that.`
@@ -80,7 +95,7 @@ pub(super) fn either(first: &str, other: &str) -> String {
 /// A template with the names in place of its placeholders, in one pass: a name that reads
 /// like a placeholder stays as it is.
 fn fill(template: &str, names: Names<'_>) -> String {
-    let Names { subject, secret, host } = names;
+    let Names { subject, secret, host, own } = names;
     let registry = subject.image.registry().as_str();
     let mut text = String::new();
     let mut rest = template;
@@ -109,7 +124,10 @@ fn fill(template: &str, names: Names<'_>) -> String {
                 }
                 None => text.push_str(&plain(host)),
             },
-            word => text.push_str(word),
+            word => match own.iter().find(|(name, _)| *name == word) {
+                Some((_, value)) => text.push_str(&plain(value)),
+                None => text.push_str(word),
+            },
         }
     }
     text

@@ -10,6 +10,7 @@ use Confidence::{Certain, Likely, Possible};
 use Verdict::{NotPullable, Pullable, Undecided};
 
 mod agreement;
+mod azure;
 mod both_fail;
 mod content;
 mod credentials;

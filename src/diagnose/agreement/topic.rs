@@ -71,6 +71,7 @@ impl Topic {
             | Code::IdentityNotAssigned
             | Code::IdentityAmbiguous
             | Code::IdentityEndpointUnreachable
+            | Code::IdentityProviderRefused
             | Code::TokenAudienceRefused
             | Code::TokenExchangeDenied
             | Code::FederatedCredentialMismatch
@@ -117,6 +118,8 @@ impl Topic {
             | Code::ContentCorrupted
             | Code::PullTimedOut => Self::Content,
             Code::CredentialExpiring
+            | Code::RegistryInOtherRegion
+            | Code::CheckAcrDisagrees
             | Code::Pullable
             | Code::NodeDisagrees
             | Code::Inconclusive

@@ -39,7 +39,9 @@ pub(super) const ROWS: &[Row] = &[
         title: "The registry knows the user, and the password is wrong.",
         meaning: "The password is misspelt, was changed or made anew after it was put into the secret, or belongs to another user.",
         remedy: "Put the user's present password into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
-        azure: None,
+        azure: Some(
+            "For the admin user, see its present passwords: az acr credential show -n REGISTRYNAME. For a token of the registry's own, make it another: az acr token credential generate -r REGISTRYNAME -n TOKEN --password1.",
+        ),
         source: "Azure Container Registry, Troubleshoot registry login",
         url: Some(
             "https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-login",

@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The registry knows who asks, and the right to pull this repository is missing.",
         remedy: "Ask whoever runs REGISTRY to let the account of the credential pull REPOSITORY.",
         azure: Some(
-            "Give the identity the right to pull, by the role Container Registry Repository Reader where the registry has conditions on repositories, by AcrPull elsewhere: az role assignment create --assignee IDENTITY --role AcrPull --scope \"$(az acr show -n REGISTRYNAME --query id -o tsv)\".",
+            "Give the identity the right to pull, by the role AcrPull, or by \"Container Registry Repository Reader\" where the registry's role assignment mode is AbacRepositoryPermissions: az role assignment create --assignee-object-id OBJECTID --assignee-principal-type ServicePrincipal --role AcrPull --scope \"$(az acr show -n REGISTRYNAME --query id -o tsv)\". To see that mode: az acr show -n REGISTRYNAME --query roleAssignmentMode -o tsv. If the role was given less than 10 minutes ago, wait until it has arrived.",
         ),
         source: "Azure Container Registry, Roles and permissions overview",
         url: Some(

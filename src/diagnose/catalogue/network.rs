@@ -144,7 +144,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The registry is open to listed networks only, and the address from which this cluster reaches it is not among them.",
         remedy: "Ask whoever runs the registry to let in the address that the answer names, or reach it by a private endpoint.",
         azure: Some(
-            "Let in the cluster's address, which the answer names: az acr network-rule add -n REGISTRYNAME --ip-address ADDRESS.",
+            "Let in the cluster's address, which the answer names: az acr network-rule add -n REGISTRYNAME --ip-address ADDRESS. If its public access is disabled, reach it by a private endpoint: az acr show -n REGISTRYNAME --query publicNetworkAccess.",
         ),
         source: "Azure Container Registry, Configure public IP network rules",
         url: Some(
@@ -172,7 +172,7 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry's private name leads to the wrong place.",
         meaning: "A registry with a private endpoint is reached at a public address, or at another endpoint's: its private DNS zone is missing, not linked or wrong.",
-        remedy: "Link the private DNS zone to the cluster's network, and check its records: az network private-dns link vnet list -g GROUP -z privatelink.azurecr.io -o table. To see what a node sees: nslookup HOST",
+        remedy: "Link the private DNS zone to the cluster's network: az network private-dns link vnet list -g GROUP -z privatelink.azurecr.io -o table. Compare its records with the private endpoint's addresses: az network private-dns record-set a list -g GROUP -z privatelink.azurecr.io -o table. To see what a node sees: nslookup HOST",
         azure: None,
         source: "Azure Container Registry, Set up Private Link",
         url: Some(
@@ -242,5 +242,21 @@ pub(super) const ROWS: &[Row] = &[
         azure: None,
         source: "containerd, docs/hosts.md",
         url: Some("https://github.com/containerd/containerd/blob/main/docs/hosts.md"),
+    },
+    Row {
+        code: Code::RegistryInOtherRegion,
+        stage: Stage::Network,
+        severity: Severity::Info,
+        owner: Owner::Registry,
+        title: "The registry answers from another region than the node's.",
+        meaning: "Pulls work, and may be slow and cost traffic between regions.",
+        remedy: "If that is slow or dear, ask whoever runs REGISTRY for a replica in the region of the nodes.",
+        azure: Some(
+            "See in which regions the registry has replicas: az acr replication list -r REGISTRYNAME -o table.",
+        ),
+        source: "Azure Container Registry, Geo-replication",
+        url: Some(
+            "https://learn.microsoft.com/azure/container-registry/container-registry-geo-replication",
+        ),
     },
 ];

@@ -6,13 +6,26 @@ use crate::evidence::Evidence;
 use crate::image::Host;
 
 use super::super::catalogue::Code;
-use super::super::{Finding, Subject};
+use super::super::remedy::is_azure;
+use super::super::{Finding, Subject, azure as of_azure};
 
 /// What a gap of the node's means; `None` where it is as it should be: the node's files are for
 /// the registries that they name, and the kubelet reads the first that is valid.
 pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
     let registry = subject.registry();
     let (finding, provider) = match gap {
+        Gap::ProviderNotMatched { provider, patterns }
+            if provider == azure::PROVIDER && is_azure(registry.as_str()) =>
+        {
+            // The provider that this registry is made for.
+            let message = format!(
+                "the kubelet does not ask {provider} for a credential of {registry}, since no item of its matchImages matches (a * stands for one label): {}",
+                patterns.join(", ")
+            );
+            let code = Code::CredentialProviderNotMatched;
+            let remedy = subject.fill(OWN_SERVER, &[]);
+            (Finding::new(code, Confidence::Likely, message, remedy), provider.as_str())
+        }
         Gap::ProviderNotMatched { provider, patterns } => (
             Finding::new(
                 Code::CredentialProviderNotMatched,
@@ -44,7 +57,7 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
                 format!(
                     "the node's credential provider gives no credential for {registry}, since {file} cannot be used: {reason}"
                 ),
-                subject.remedy(Code::CredentialProviderFailed, None),
+                subject.fill(WRITE_ANEW, &[("FILE", file)]),
             ),
             azure::PROVIDER,
         ),
@@ -79,6 +92,10 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
 
 /// Whether the credential providers of a node were asked, so that nothing of it is left open.
 pub(super) fn was_asked(evidence: &Evidence) -> bool {
+    let leaves_open = evidence.gaps.iter().any(Gap::leaves_open);
+    if evidence.azure.is_some() {
+        return !leaves_open && of_azure::was_asked(evidence);
+    }
     let of_gaps = evidence.gaps.iter().filter_map(Gap::node_source);
     let of_attempts = evidence.attempts.iter().filter_map(|attempt| match &attempt.credential {
         Some(Provenance::Node { source, .. }) => Some(source.clone()),
@@ -88,7 +105,7 @@ pub(super) fn was_asked(evidence: &Evidence) -> bool {
         Some(Provenance::PullSecret { .. }) | None => None,
     });
     let is_provider = |source: NodeSource| matches!(source, NodeSource::Provider { .. });
-    !evidence.gaps.iter().any(Gap::leaves_open) && of_gaps.chain(of_attempts).any(is_provider)
+    !leaves_open && of_gaps.chain(of_attempts).any(is_provider)
 }
 
 /// How an entry that stands in the way is taken out.
@@ -114,3 +131,10 @@ pub(super) fn put_right(registry: &Host, source: &NodeSource, key: &str) -> Stri
         ),
     }
 }
+
+/// A regional host of a registry serves what its login server does (Azure Container Registry,
+/// "Endpoints").
+const OWN_SERVER: &str = "Pull by the registry's login server, which is REGISTRYNAME.azurecr.io where it is in the public cloud. Or create a pull secret and name it in the pod's imagePullSecrets: kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD";
+
+/// A node is made anew with a file that its provider takes (AKS, "Upgrade node images").
+const WRITE_ANEW: &str = "Mend FILE on the node, or have the nodes made anew: az aks nodepool upgrade -g GROUP --cluster-name CLUSTER -n NODEPOOL --node-image-only. Until then a pull secret, which is tried before it, lets the pod pull.";

@@ -1,0 +1,190 @@
+//! The kubelet's login that fails: at the metadata service, at Entra ID, at the registry's
+//! exchange.
+
+use crate::api::Confidence;
+use crate::evidence::azure::Azure;
+use crate::evidence::{Answer, End, Evidence, Failure, Hop, Role, StepName};
+
+use super::super::catalogue::Code;
+use super::super::{Finding, Subject, answers, content, network, unsent};
+use super::{entra, is_closed_to_pods, named, names, texts};
+
+/// What the end of the kubelet's way means; `None` where it has a credential.
+pub(super) fn failed(subject: Subject<'_>, evidence: &Evidence, azure: &Azure) -> Option<Finding> {
+    let finding = match &azure.provider.end {
+        End::Served { .. } | End::Challenged { .. } => return None,
+        End::Unreachable { hop, failure } => {
+            unreachable(subject, evidence, azure, hop, failure).at_hop(answers::foreign(hop))
+        }
+        End::Answered { hop, step, answer } => {
+            let finding = match hop.role {
+                Role::Metadata => of_metadata(subject, azure, answer),
+                Role::Entra => entra::refused(subject, azure, answer),
+                Role::Registry
+                | Role::TokenService
+                | Role::RedirectTarget
+                | Role::DataHost
+                | Role::Proxy
+                | Role::Mirror => of_registry(subject, evidence, azure, *step, answer)?,
+            };
+            finding.at_hop(answers::foreign(hop))
+        }
+        End::NotSent { host, reason } => unsent::finding(subject, host, reason),
+        End::Unfit { hop, step, problem } => {
+            content::unfit(subject, hop, *step, problem).at_hop(answers::foreign(hop))
+        }
+    };
+    Some(finding.of_credential(Some(azure.identity.to_string())))
+}
+
+/// What a pull lacks by it.
+pub(super) fn lacking(subject: Subject<'_>) -> String {
+    format!("which leaves the kubelet without that credential for {}", subject.registry())
+}
+
+fn unreachable(
+    subject: Subject<'_>,
+    evidence: &Evidence,
+    azure: &Azure,
+    hop: &Hop,
+    failure: &Failure,
+) -> Finding {
+    if is_closed_to_pods(evidence.vantage, azure) {
+        return closed_to_pods(subject, azure);
+    }
+    let finding = match hop.role {
+        Role::Metadata | Role::Entra => network::named(subject, hop, failure),
+        Role::Registry
+        | Role::TokenService
+        | Role::RedirectTarget
+        | Role::DataHost
+        | Role::Proxy
+        | Role::Mirror => return network::unreachable(subject, hop, failure),
+    };
+    // The kubelet gives its provider a minute, and this probe waits for less.
+    let is_slow = matches!(failure, Failure::TimedOut { .. });
+    let confidence = if is_slow { Confidence::Likely } else { Confidence::Certain };
+    let message =
+        format!("{}; so {} gets no token, {}", finding.message, named(azure), lacking(subject));
+    Finding { confidence, message, ..finding }
+}
+
+fn closed_to_pods(subject: Subject<'_>, azure: &Azure) -> Finding {
+    let message = format!(
+        "the metadata service, which gives {} its tokens, does not answer this pod: it can be closed to pods and open to the kubelet, so nothing is concluded for {}",
+        named(azure),
+        subject.registry()
+    );
+    let remedy = "Let the node probe stand in the node's own network, with the option --node-probe-host-network of the controller.";
+    Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy.to_owned())
+}
+
+/// The metadata service answers, and gives no token (Microsoft Entra, How to use managed
+/// identities on a virtual machine to acquire an access token, "Error handling").
+fn of_metadata(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding {
+    let said = answers::in_words(answer);
+    let who = named(azure);
+    let lacking = lacking(subject);
+    let service = "the node's metadata service";
+    let finding = |code: Code, confidence: Confidence, what: String| {
+        let message = format!("{what} ({said}), {lacking}");
+        Finding::new(code, confidence, message, subject.remedy_with(code, &names(azure)))
+    };
+    let says = |words: &str| texts(answer).any(|text| text.to_ascii_lowercase().contains(words));
+    if says("multiple user assigned identities") {
+        return finding(
+            Code::IdentityAmbiguous,
+            Confidence::Certain,
+            format!(
+                "{service} has several identities for the node and was not told which one is meant"
+            ),
+        );
+    }
+    if says("identity not found") {
+        return finding(
+            Code::IdentityNotAssigned,
+            Confidence::Certain,
+            format!("{service} does not find {who}, so it is not assigned to the node's scale set"),
+        );
+    }
+    if entra::code(answer).is_some() || answer.errors.iter().any(|e| e.code == "invalid_resource") {
+        return entra::refused(subject, azure, answer);
+    }
+    match answer.status {
+        429 => finding(
+            Code::RateLimited,
+            Confidence::Likely,
+            format!("{service} limits how often {who} may ask for a token"),
+        ),
+        // It is being updated, or is ill; the kubelet's provider does not ask again after a 404.
+        404 | 410 | 500..=599 => finding(
+            Code::IdentityEndpointUnreachable,
+            Confidence::Likely,
+            format!("{service} gives {who} no token at present"),
+        ),
+        _ => finding(
+            Code::IdentityProviderRefused,
+            Confidence::Likely,
+            format!("{service} refuses {who} a token"),
+        ),
+    }
+}
+
+/// The registry answers the provider's own requests: the one that asks for its challenge, and the
+/// exchange.
+fn of_registry(
+    subject: Subject<'_>,
+    evidence: &Evidence,
+    azure: &Azure,
+    step: StepName,
+    answer: &Answer,
+) -> Option<Finding> {
+    let registry = subject.registry();
+    let said = answers::in_words(answer);
+    let who = named(azure);
+    let is_exchange = step == StepName::Exchange;
+    match answer.status {
+        403 if answers::names_the_client(answer) => {
+            answers::finding(subject, &azure.provider, evidence)
+        }
+        401 if is_exchange => Some(denied(
+            subject,
+            azure,
+            format!(
+                "{registry} gives {who} no login for its token ({said}): it has no role there, or one that was given less than 10 minutes ago, or the token is not taken; {}",
+                lacking(subject)
+            ),
+        )),
+        403 if is_exchange && has_no_permission(answer) => Some(denied(
+            subject,
+            azure,
+            format!(
+                "{registry} finds no permission of {who} ({said}), which is a matter of roles and not of its firewall; a role that was given less than 10 minutes ago may not have arrived; {}",
+                lacking(subject)
+            ),
+        )),
+        200..=299 | 401 => Some(Finding::new(
+            Code::CredentialProviderFailed,
+            Confidence::Likely,
+            format!(
+                "{registry} answers {said}, in which the node's credential provider finds no challenge that it takes, {}",
+                lacking(subject)
+            ),
+            subject.remedy(Code::CredentialProviderFailed, None),
+        )),
+        _ => answers::finding(subject, &azure.provider, evidence),
+    }
+}
+
+/// The words of a registry that looks for rights (Azure SDK for Go, azcontainerregistry,
+/// TROUBLESHOOTING.md).
+fn has_no_permission(answer: &Answer) -> bool {
+    texts(answer).any(|text| text.contains("retrieving permissions failed"))
+}
+
+/// Likely at most: what the registry does not say is whether the role is missing or on its way.
+fn denied(subject: Subject<'_>, azure: &Azure, message: String) -> Finding {
+    let code = Code::TokenExchangeDenied;
+    let remedy = subject.remedy_with(code, &names(azure));
+    Finding::new(code, Confidence::Likely, message, remedy)
+}
