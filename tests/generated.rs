@@ -5,6 +5,7 @@ use std::path::Path;
 
 use registrycheck::install;
 
+mod azure;
 mod findings;
 
 #[track_caller]
@@ -30,4 +31,9 @@ fn the_manifests_are_fresh() {
 #[test]
 fn the_page_of_findings_is_fresh() {
     check("docs/findings.md", &findings::page());
+}
+
+#[test]
+fn the_page_of_azure_is_fresh() {
+    check("docs/azure.md", &azure::page());
 }

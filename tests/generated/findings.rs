@@ -32,12 +32,15 @@ answers of the command line. `registrycheck explain CODE` prints what this page 
 - **Message and remedy**: what is wrong, then what to do. A finding has the names of the case in its
   commands. On this page, words in capitals stand for them: `NAMESPACE`, `SECRET` (the pull secret),
   `IMAGE`, `REGISTRY` (its host), `REPOSITORY` (the image's path), `HOST` (the host that does not
-  answer, which may be the registry, its token service or its data host) and `REGISTRYNAME` (the
-  registry's name in Azure). What only you know stays in capitals: `USER`, `PASSWORD`, `GROUP`,
+  answer, which may be the registry, its token service or its data host), `REGISTRYNAME` (the
+  registry's name in Azure), `CLIENT_ID` and `OBJECTID` (of an identity) and `ACCOUNT` (its service
+  account). What only you know stays in capitals: `USER`, `PASSWORD`, `GROUP`,
   `CLUSTER`, `NODE` and so on.
 
 The first finding of a check is the cause. Of several, errors come before warnings, the surer before
 the less sure, and what comes earlier in a pull before what comes later.
+
+[Registries of Azure](azure.md) says which of these a cause from Azure's own pages is.
 
 ";
 
