@@ -123,3 +123,28 @@ fn pause(status: u16, retry_after: Option<u64>, n_asked: u32, line: &Line<'_>) -
     let fits = line.started.elapsed() + pause < line.timeout;
     (is_stumble && n_asked <= REPEATS_MAX && fits).then_some(pause)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_the_metadata_service_is_one() {
+        for (url, on_node, in_tests) in [
+            ("http://169.254.169.254/metadata", true, true),
+            ("http://169.254.169.254:8080/metadata", true, true),
+            ("http://127.0.0.1:8080/metadata", false, true),
+            ("https://169.254.169.254/metadata", false, false),
+            ("http://169.254.169.253/metadata", false, false),
+            ("http://168.63.129.16/metadata", false, false),
+            ("http://[::ffff:169.254.169.254]/metadata", false, false),
+            ("http://169.254.169.254.example.com/metadata", false, false),
+            ("http://metadata/metadata", false, false),
+            ("http://10.0.0.1/metadata", false, false),
+        ] {
+            let parsed = Url::parse(url).unwrap();
+            assert_eq!(may_be_asked(&parsed, false), on_node, "{url}");
+            assert_eq!(may_be_asked(&parsed, true), in_tests, "{url}");
+        }
+    }
+}

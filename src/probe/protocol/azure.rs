@@ -41,6 +41,11 @@ pub(in crate::probe) fn is_within(url: &Url, domains: &[String]) -> bool {
     })
 }
 
+/// Whether a host is a registry of one of the public clouds.
+pub(super) fn is_public(url: &Url) -> bool {
+    is_within(url, &REGISTRY_DOMAINS.map(str::to_owned))
+}
+
 /// Whether a token of Azure, or what a registry gives for one, may be sent to a registry.
 pub(in crate::probe) fn may_have_tokens(registry: &Url, domains: &[String]) -> bool {
     registry.scheme() == "https" && is_within(registry, domains)
@@ -64,14 +69,14 @@ pub(in crate::probe) fn realm(
     }
 }
 
-/// Whether two hosts have the same first label, which is a registry's name.
-fn is_same_registry(one: &Url, other: &Url) -> bool {
-    match (one.host(), other.host()) {
-        (Some(Host::Domain(one)), Some(Host::Domain(other))) => {
-            one.split('.').next() == other.split('.').next()
-        }
-        _ => false,
-    }
+/// Whether two hosts are names of the same registry: below one domain of Azure's, with the same
+/// first label.
+pub(super) fn is_same_registry(one: &Url, other: &Url) -> bool {
+    let (Some(Host::Domain(one)), Some(Host::Domain(other))) = (one.host(), other.host()) else {
+        return false;
+    };
+    let domain = |host: &str| host.rsplitn(3, '.').take(2).map(str::to_owned).collect::<Vec<_>>();
+    one.split('.').next() == other.split('.').next() && domain(one) == domain(other)
 }
 
 /// Where the token service of a registry exchanges tokens: the realm's scheme and host count
@@ -228,3 +233,6 @@ fn first_sentence(description: &str) -> &str {
     let end = line.find(". ").unwrap_or(line.len());
     line[..end].trim().trim_end_matches('.')
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use crate::evidence::NotSent;
 
-use super::clean;
+use super::{azure, clean};
 use crate::probe::address::is_localhost;
 
 /// The registry's host and what the operator allows.
@@ -55,6 +55,8 @@ impl HostPolicy {
             return true;
         }
         match (url.host(), registry.host()) {
+            // All of Azure's registries are below one domain, whoever owns them.
+            _ if azure::is_public(registry) => azure::is_same_registry(url, registry),
             (Some(Host::Domain(one)), Some(Host::Domain(other))) => {
                 registrable(one).is_some_and(|domain| registrable(other) == Some(domain))
             }
@@ -158,6 +160,10 @@ mod tests {
             // Two owners below one private suffix.
             ("https://a.github.io", "https://b.github.io/t", Goes::Foreign),
             ("https://a.blob.core.windows.net", "https://b.blob.core.windows.net/t", Goes::Foreign),
+            ("https://a.azurecr.io", "https://b.azurecr.io/t", Goes::Foreign),
+            ("https://a.azurecr.io", "https://a.azurecr.io:8443/t", Goes::There),
+            ("https://a.westeurope.geo.azurecr.io", "https://a.azurecr.io/t", Goes::There),
+            ("https://a.azurecr.io", "https://a.example.com/t", Goes::Foreign),
             ("https://r.corp.test", "https://tokens.other.test/t", Goes::There),
             ("https://r.corp.test", "https://tokens.other.test.evil.test/t", Goes::Foreign),
             ("https://r.corp.test", "https://port.test:8443/t", Goes::There),

@@ -1,6 +1,7 @@
 //! Identities of Azure against servers that speak as the metadata service, Entra ID and a
 //! registry of Azure do.
 
+mod confinement;
 mod login;
 mod pull;
 mod refused;
