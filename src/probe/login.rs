@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::access::{Access, Credential};
 use crate::evidence::login::Login;
+use crate::evidence::told::Flaw;
 use crate::evidence::{Attempt, End, Role, Step, StepName, Vantage};
 use crate::image::Host;
 
@@ -17,7 +18,7 @@ use super::protocol::{answer, azure};
 use super::pull::{demand_of, is_challenge};
 use super::walk::{Walk, challenged, nowhere, time_of};
 use super::words::in_words;
-use super::{Options, Shared, token};
+use super::{Options, Shared, flaw, token};
 
 /// Tries to log in with each credential of `access`.
 pub(super) async fn walk(
@@ -67,8 +68,12 @@ impl Walk<'_> {
                 }
             };
             self.tell(&attempt.steps);
+            // Here what is incomplete is sent, as no runtime does.
+            let flaw = flaw::flaw(credential, &self.line.registry, &self.line.domains)
+                .filter(|flaw| *flaw != Flaw::Incomplete);
+            let lifetime = flaw::lifetime(credential, self.now);
             let credential = Some(credential.provenance.clone());
-            login.attempts.push(Attempt { credential, ..attempt });
+            login.attempts.push(Attempt { credential, lifetime, flaw, ..attempt });
         }
         if let (Demand::Bearer(bearer), true) = (&demand, credentials.is_empty()) {
             let attempt = self.token(bearer, None).await;

@@ -120,7 +120,7 @@ pub(super) struct Walk<'walk> {
     pub(super) own_platform: Option<Platform>,
     /// What no answer may be kept with.
     pub(super) secrets: Vec<Secret>,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     observer: &'walk (dyn Fn(&Step) + Sync),
 }
 

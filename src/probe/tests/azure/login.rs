@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Provenance};
 use crate::evidence::login::Login;
+use crate::evidence::told::Flaw;
 use crate::evidence::{End, StepName};
 use crate::image::Host;
 use crate::probe::Options;
@@ -51,4 +52,15 @@ async fn a_firewall_is_met_in_both_ways() {
     assert_eq!(answer.status, 403);
     let seen = login.azure.unwrap();
     assert_eq!((said(&seen.provider).0, said(&seen.check_acr.unwrap()).0), (403, 403));
+}
+
+#[tokio::test]
+async fn a_password_says_of_itself_what_is_wrong_with_it() {
+    let azure = Azure::new().await;
+    let over = super::jwt("old", r#"{"aud":"shop.azurecr.io","exp":1600000000}"#);
+    let access = super::super::access(&[super::credential("regcred", "robot", &over)]);
+    let login = log_in(&azure, &access).await;
+    let attempt = &login.attempts[0];
+    assert_eq!((said(attempt).0, attempt.flaw), (401, Some(Flaw::TokenOfAnotherUser)));
+    assert!(attempt.lifetime.as_ref().unwrap().is_over);
 }
