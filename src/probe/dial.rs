@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 use url::Url;
 
 use super::PrepareError;
-use super::dns::Names;
+use super::dns::{LookupError, Names};
 use super::proxy::Proxies;
 use super::tls::Trust;
 use super::trace::{Marks, Trace};
@@ -70,6 +70,9 @@ impl Resolve for Lookups {
             };
             let mut marks = trace.marks();
             marks.looked_up = Some(Instant::now());
+            if let Err(LookupError::NotFound { aliases, .. }) = &looked_up {
+                marks.dangling.clone_from(aliases);
+            }
             let found = looked_up?;
             // Port 0 stands for the port of the URL.
             let addresses: Vec<_> =

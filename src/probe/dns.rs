@@ -10,10 +10,15 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, ServerOrderingStrategy};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use url::Url;
 
 use super::PrepareError;
 use super::address::{AddressPolicy, is_localhost};
+use super::protocol::{self, azure};
+
+/// How many names are followed that lead to no address.
+const DANGLING_MAX: usize = 4;
 
 /// The resolver, and which addresses it may give out.
 pub(super) struct Names {
@@ -36,7 +41,11 @@ pub(super) struct Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LookupError {
     /// The name does not exist, or has no address.
-    NotFound { resolver: Option<String> },
+    NotFound {
+        resolver: Option<String>,
+        /// The names to which a registry of Azure leads all the same, in order.
+        aliases: Vec<String>,
+    },
     /// No answer, or one that says nothing of the name.
     Failed { detail: String },
     /// It has an address, and none that may be asked.
@@ -102,22 +111,28 @@ impl Names {
 
     /// All addresses of `host`: for a proxy or a mirror, which the operator has chosen.
     pub(super) async fn find(&self, host: &str) -> Result<Found, LookupError> {
+        let none = |aliases| LookupError::NotFound { resolver: self.server.clone(), aliases };
         let found = if is_localhost(host) {
             // RFC 6761, 6.3: never a question to a resolver.
             let addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             Found { addresses, aliases: Vec::new() }
         } else {
-            self.ask(host).await?
+            match self.ask(host).await {
+                Err(LookupError::NotFound { .. }) if is_azure(host) => {
+                    return Err(none(self.dangling(host).await));
+                }
+                result => result?,
+            }
         };
         if found.addresses.is_empty() {
-            return Err(LookupError::NotFound { resolver: self.server.clone() });
+            return Err(none(found.aliases));
         }
         Ok(found)
     }
 
     async fn ask(&self, host: &str) -> Result<Found, LookupError> {
-        let mut name =
-            Name::from_str_relaxed(host).map_err(|_| LookupError::NotFound { resolver: None })?;
+        let mut name = Name::from_str_relaxed(host)
+            .map_err(|_| LookupError::NotFound { resolver: None, aliases: Vec::new() })?;
         // A registry's name is meant as it stands: with a pod's search list and ndots:5 it
         // would first be asked below the cluster's domain, which no node does.
         if host.contains('.') {
@@ -130,7 +145,7 @@ impl Names {
                 RData::A(address) => found.addresses.push(IpAddr::V4(address.0)),
                 RData::AAAA(address) => found.addresses.push(IpAddr::V6(address.0)),
                 RData::CNAME(target) => {
-                    let alias = super::protocol::clean(target.0.to_utf8().trim_end_matches('.'));
+                    let alias = protocol::clean(target.0.to_utf8().trim_end_matches('.'));
                     if !found.aliases.contains(&alias) && found.aliases.len() < 10 {
                         found.aliases.push(alias);
                     }
@@ -139,6 +154,28 @@ impl Names {
             }
         }
         Ok(found)
+    }
+
+    /// The names to which a name leads that has no address: a private endpoint's record that is
+    /// missing is one of these (Azure Private Link, "DNS configuration").
+    async fn dangling(&self, host: &str) -> Vec<String> {
+        let mut aliases: Vec<String> = Vec::new();
+        while aliases.len() < DANGLING_MAX {
+            let name = aliases.last().map_or(host, String::as_str);
+            let Ok(mut name) = Name::from_str_relaxed(name) else { break };
+            name.set_fqdn(true);
+            let Ok(lookup) = self.resolver.lookup(name, RecordType::CNAME).await else { break };
+            let mut targets = lookup.answers().iter().filter_map(|record| match &record.data {
+                RData::CNAME(target) => Some(target.0.to_utf8()),
+                _ => None,
+            });
+            let alias = targets.next().map(|name| protocol::clean(name.trim_end_matches('.')));
+            match alias {
+                Some(alias) if !aliases.contains(&alias) => aliases.push(alias),
+                Some(_) | None => break,
+            }
+        }
+        aliases
     }
 
     fn explain(&self, error: &NetError) -> LookupError {
@@ -152,7 +189,7 @@ impl Names {
         };
         match code {
             ResponseCode::NXDomain | ResponseCode::NoError => {
-                LookupError::NotFound { resolver: self.server.clone() }
+                LookupError::NotFound { resolver: self.server.clone(), aliases: Vec::new() }
             }
             ResponseCode::ServFail => self.failed("SERVFAIL"),
             ResponseCode::Refused => self.failed("REFUSED"),
@@ -171,4 +208,8 @@ impl Names {
             None => words,
         }
     }
+}
+
+fn is_azure(host: &str) -> bool {
+    Url::parse(&format!("https://{host}/")).is_ok_and(|url| azure::is_public(&url))
 }

@@ -200,7 +200,7 @@ impl Line<'_> {
             Cause::Failure(failure @ Failure::NameNotFound { .. })
                 if proxy.is_none() && !is_of_identity(role) =>
             {
-                self.met.missed(url);
+                self.met.missed(url, &marks.dangling);
                 failure
             }
             Cause::Failure(Failure::TimedOut { during, .. }) => {

@@ -90,7 +90,9 @@ fn unknown(error: &(dyn Error + 'static), step: StepName) -> Failure {
 
 fn of_lookup(error: &LookupError) -> Cause {
     match error.clone() {
-        LookupError::NotFound { resolver } => Cause::Failure(Failure::NameNotFound { resolver }),
+        LookupError::NotFound { resolver, aliases: _ } => {
+            Cause::Failure(Failure::NameNotFound { resolver })
+        }
         LookupError::Failed { detail } => Cause::Failure(Failure::LookupFailed { detail }),
         LookupError::Forbidden { address, class } => Cause::Forbidden { address, class },
     }

@@ -25,9 +25,9 @@ impl Met {
         self.note(url, &found.aliases, &found.addresses);
     }
 
-    /// Notes that the host of `url` has no address.
-    pub(super) fn missed(&self, url: &Url) {
-        self.note(url, &[], &[]);
+    /// Notes that the host of `url` has no address, and to which names it leads.
+    pub(super) fn missed(&self, url: &Url, aliases: &[String]) {
+        self.note(url, aliases, &[]);
     }
 
     fn note(&self, url: &Url, aliases: &[String], addresses: &[std::net::IpAddr]) {

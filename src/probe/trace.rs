@@ -28,6 +28,8 @@ pub(super) struct Marks {
     pub(super) dialled: Option<Instant>,
     pub(super) looked_up: Option<Instant>,
     pub(super) found: Option<Found>,
+    /// The names to which the host leads that has no address.
+    pub(super) dangling: Vec<String>,
     pub(super) greeted: Option<Instant>,
     pub(super) certificate: Option<Certificate>,
     pub(super) connected: Option<Instant>,

@@ -42,7 +42,7 @@ pub(in crate::probe) fn is_within(url: &Url, domains: &[String]) -> bool {
 }
 
 /// Whether a host is a registry of one of the public clouds.
-pub(super) fn is_public(url: &Url) -> bool {
+pub(in crate::probe) fn is_public(url: &Url) -> bool {
     is_within(url, &REGISTRY_DOMAINS.map(str::to_owned))
 }
 

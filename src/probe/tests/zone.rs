@@ -101,6 +101,9 @@ fn reply(message: Message, known: &BTreeMap<String, Entry>) -> Option<Message> {
                 let target_name = Name::from_utf8(format!("{target}.")).unwrap();
                 let data = RData::CNAME(CNAME(target_name));
                 reply.add_answer(Record::from_rdata(owner, 60, data));
+                if query.query_type() == RecordType::CNAME {
+                    return Some(reply);
+                }
                 name.clone_from(target);
             }
             Some(Entry::Addresses(addresses)) => {

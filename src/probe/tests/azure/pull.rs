@@ -329,6 +329,21 @@ async fn hosts_are_looked_up_in_the_order_in_which_they_are_met() {
     assert_eq!((own.aliases.len(), own.addresses.len()), (2, 1));
 }
 
+/// A private endpoint whose record is missing.
+#[tokio::test]
+async fn a_name_without_an_address_says_where_it_leads() {
+    let azure = Azure::new().await;
+    azure.world.zone.is_alias(HOST, "shop.privatelink.azurecr.io");
+    let evidence = azure.probe().await;
+    let End::Unreachable { failure: Failure::NameNotFound { .. }, .. } = evidence.opening.end
+    else {
+        panic!("{:?}", evidence.opening)
+    };
+    let [own] = &evidence.lookups[..] else { panic!("{:?}", evidence.lookups) };
+    assert_eq!((own.host.as_str(), own.addresses.len()), (HOST, 0));
+    assert_eq!(own.aliases, ["shop.privatelink.azurecr.io"]);
+}
+
 #[tokio::test]
 async fn another_host_is_not_asked_for_a_token() {
     let mut azure = Azure::new().await;
