@@ -361,4 +361,7 @@ pub struct ProbeStatus {
     /// The registry's own id of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
+    /// A query that finds the request in the log of a registry of Azure (Log Analytics).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_query: Option<String>,
 }

@@ -17,8 +17,10 @@ use crate::target::Target;
 mod announcements;
 mod conditions;
 mod findings;
+mod log_query;
 pub mod probes;
 mod size;
+pub mod walks;
 
 pub use announcements::{About, Announcement, EventKind, lasting};
 

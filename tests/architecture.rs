@@ -40,6 +40,7 @@ const PURE: &[&str] = &[
     "cli/credentials/answer.rs",
     "cli/credentials/batch.rs",
     "cli/check/answer.rs",
+    "cli/check/answer",
     "cli/check/asked.rs",
     "cli/manifests.rs",
     "cli/words.rs",

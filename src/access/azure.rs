@@ -18,6 +18,19 @@ pub const STRANGERS_KEY: &str = "*.azurecr.*";
 /// The user that a registry's own tokens go with (Azure Container Registry, docs/AAD-OAuth.md).
 pub const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
+/// The domains of registries (Azure CLI 2.91.0, azure/cli/core/cloud.py). That of the cloud that
+/// was Germany's is not among them: it is retired, and whoever has it some day is to get no token.
+pub const REGISTRY_DOMAINS: [&str; 3] = ["azurecr.io", "azurecr.cn", "azurecr.us"];
+
+/// Whether a host, without a port, is a registry of Azure: the name of one before one of the
+/// domains, by whole labels.
+pub fn is_registry(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    REGISTRY_DOMAINS.iter().any(|domain| {
+        host.strip_suffix(domain).is_some_and(|name| name.len() > 1 && name.ends_with('.'))
+    })
+}
+
 /// As whom a node, or a pod on it, logs in at a registry of Azure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
@@ -140,6 +153,21 @@ impl fmt::Display for Identity {
             Self::Workload { account, client_id } => {
                 write!(formatter, "identity {client_id} of service account {account}")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_registry;
+
+    #[test]
+    fn a_registry_is_known_by_whole_labels() {
+        for host in ["shop.azurecr.io", "Shop.AzureCR.cn", "shop.westeurope.geo.azurecr.us"] {
+            assert!(is_registry(host), "{host}");
+        }
+        for host in ["azurecr.io", ".azurecr.io", "shopazurecr.io", "shop.azurecr.io.example", ""] {
+            assert!(!is_registry(host), "{host}");
         }
     }
 }

@@ -3,18 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::api::{FindingStatus, ProbeStatus};
-use crate::diagnose::{Diagnosis, Verdict};
-use crate::evidence::login::Login;
-use crate::evidence::told::Mirror;
-use crate::evidence::{Attempt, End, Evidence, Step, StepName};
+use crate::diagnose::Verdict;
+use crate::evidence::{Evidence, Step, StepName};
 
 use super::Outcome;
+use super::walks::{self, CONTROL, Purpose, Walk};
 
 /// How many rows a status holds.
 const MOST_ROWS: usize = 5;
-
-/// The outcome of what somebody without a credential is refused, where there are credentials.
-const CONTROL: &str = "Refused";
 
 /// One row for each distinct outcome: failing ones first, in the order of the findings that
 /// they led to.
@@ -29,7 +25,10 @@ pub(super) fn rows(outcomes: &[Outcome], findings: &[FindingStatus]) -> Vec<Prob
         let Some(evidence) = &outcome.evidence else { continue };
         for row in rows_of(outcome, evidence) {
             let known = rows.iter().any(|other| {
-                (&other.outcome, &other.credential) == (&row.outcome, &row.credential)
+                let key = |row: &ProbeStatus| {
+                    (row.outcome.clone(), row.credential.clone(), row.vantage.clone())
+                };
+                key(other) == key(&row)
             });
             if !known {
                 rows.push(row);
@@ -43,115 +42,38 @@ pub(super) fn rows(outcomes: &[Outcome], findings: &[FindingStatus]) -> Vec<Prob
 }
 
 fn rows_of(outcome: &Outcome, evidence: &Evidence) -> Vec<ProbeStatus> {
-    let rows = walks(evidence.into(), &outcome.diagnosis).into_iter().map(|walk| ProbeStatus {
-        image: outcome.target.image.clone(),
-        credential: walk.credential,
-        vantage: format!("{:?}", evidence.vantage),
-        outcome: walk.outcome,
-        steps: steps_line(&walk.steps),
-        correlation_id: walk.correlation.map(str::to_owned),
-    });
-    rows.collect()
-}
-
-/// One credential's way, from the first step on.
-#[derive(Clone, Debug)]
-pub struct Walk<'evidence> {
-    /// The credential, or `anonymous`.
-    pub credential: String,
-    /// `Pullable` or `Accepted`, the code of what stopped it, or `Refused` where it is there to compare.
-    pub outcome: String,
-    /// The steps.
-    pub steps: Vec<&'evidence Step>,
-    /// The server's own id of the last request.
-    pub correlation: Option<&'evidence str>,
-}
-
-/// What was tried, for an image or for a login.
-#[derive(Clone, Copy, Debug)]
-pub struct Tried<'evidence> {
-    /// The first request.
-    pub opening: &'evidence Attempt,
-    /// One attempt for each credential.
-    pub attempts: &'evidence [Attempt],
-    /// What a stranger gets.
-    pub anonymous: Option<&'evidence Attempt>,
-    /// What was asked before.
-    pub mirrors: &'evidence [Mirror],
-    /// What an attempt is called that ended well.
-    good: &'static str,
-}
-
-impl<'evidence> From<&'evidence Evidence> for Tried<'evidence> {
-    fn from(evidence: &'evidence Evidence) -> Self {
-        let Evidence { opening, attempts, anonymous, mirrors, .. } = evidence;
-        let mirrors = mirrors.as_ref().map_or(&[][..], |mirrors| &mirrors.before);
-        Self { opening, attempts, anonymous: anonymous.as_ref(), mirrors, good: "Pullable" }
-    }
-}
-
-impl<'evidence> From<&'evidence Login> for Tried<'evidence> {
-    fn from(login: &'evidence Login) -> Self {
-        let Login { opening, attempts, anonymous, .. } = login;
-        Self { opening, attempts, anonymous: anonymous.as_ref(), mirrors: &[], good: "Accepted" }
-    }
-}
-
-/// Each credential's way to the registry, in the order in which they were tried.
-pub fn walks<'evidence>(tried: Tried<'evidence>, diagnosis: &Diagnosis) -> Vec<Walk<'evidence>> {
-    let Tried { opening, attempts, anonymous, mirrors, good } = tried;
-    let before = mirrors.iter().flat_map(|mirror| &mirror.attempts);
-    let before: Vec<&Step> = before.flat_map(|attempt| &attempt.steps).collect();
-    let mut tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
-    if tried.is_empty() {
-        tried.push(opening);
-    }
-    // Beside credentials, what somebody without one gets is only there to explain.
-    let is_control = |attempt: &Attempt| attempt.credential.is_none() && !attempts.is_empty();
-    let walk = |attempt: &'evidence Attempt| {
-        let credential = attempt.credential.as_ref().map(ToString::to_string);
-        let own = if std::ptr::eq(attempt, opening) { &[] } else { attempt.steps.as_slice() };
-        let outcome = match attempt.end {
-            End::Served { .. } => good.to_owned(),
-            End::Challenged { .. }
-            | End::Answered { .. }
-            | End::Unreachable { .. }
-            | End::NotSent { .. }
-            | End::Unfit { .. }
-                if is_control(attempt) =>
-            {
-                CONTROL.to_owned()
-            }
-            End::Answered { .. }
-            | End::Challenged { .. }
-            | End::Unreachable { .. }
-            | End::NotSent { .. }
-            | End::Unfit { .. } => {
-                let mut findings = diagnosis.findings.iter();
-                let own = findings.find(|finding| finding.credential == credential);
-                let cause = own.or_else(|| diagnosis.findings.first());
-                cause.map(|cause| cause.code.to_string()).unwrap_or_default()
-            }
-        };
-        Walk {
-            credential: credential.unwrap_or_else(|| "anonymous".to_owned()),
-            outcome,
-            steps: before.iter().copied().chain(&opening.steps).chain(own).collect(),
-            correlation: correlation(&attempt.end),
+    let mut rows = Vec::new();
+    for tried in walks::all(evidence) {
+        let (compared, walks): (Vec<Walk<'_>>, Vec<Walk<'_>>) =
+            walks::walks(&tried, &outcome.diagnosis)
+                .into_iter()
+                .partition(|walk| walk.purpose == Purpose::CheckAcr);
+        for walk in walks {
+            let check_acr =
+                compared.iter().find(|other| other.credential.ends_with(&walk.credential));
+            let clause = check_acr.map(in_a_clause).unwrap_or_default();
+            rows.push(ProbeStatus {
+                image: outcome.target.image.clone(),
+                vantage: format!("{:?}", walk.vantage),
+                steps: steps_line(&walk.steps) + &clause,
+                credential: walk.credential,
+                outcome: walk.outcome,
+                correlation_id: walk.correlation.map(str::to_owned),
+                log_query: walk.log_query,
+            });
         }
-    };
-    tried.into_iter().map(walk).collect()
+    }
+    rows
 }
 
-fn correlation(end: &End) -> Option<&str> {
-    match end {
-        End::Answered { answer, .. } => answer.correlation.as_deref(),
-        End::Served { .. }
-        | End::Challenged { .. }
-        | End::Unreachable { .. }
-        | End::NotSent { .. }
-        | End::Unfit { .. } => None,
-    }
+/// What `az aks check-acr` would have said, at the end of the identity's own steps.
+fn in_a_clause(walk: &Walk<'_>) -> String {
+    let last = walk.steps.iter().rev().find(|step| !step.passed);
+    let said = match last {
+        Some(step) if walk.outcome == CONTROL => steps_line(&[step]),
+        Some(_) | None => walk.outcome.to_lowercase(),
+    };
+    format!("; as az aks check-acr: {said}")
 }
 
 /// `Dns 3 ms 10.1.2.4; Connect 1 ms; Tls 6 ms; Challenge 4 ms 401, Basic; Manifest failed in

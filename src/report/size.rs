@@ -91,5 +91,5 @@ fn lines_of_finding(finding: &FindingStatus) -> usize {
 }
 
 fn lines_of_probe(probe: &ProbeStatus) -> usize {
-    5 + usize::from(probe.correlation_id.is_some())
+    5 + usize::from(probe.correlation_id.is_some()) + usize::from(probe.log_query.is_some())
 }

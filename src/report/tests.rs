@@ -10,6 +10,7 @@ use crate::target::{PodRef, SecretSource};
 mod events;
 mod quiet;
 mod limits;
+mod walks;
 mod words;
 
 /// The check of `r.test` in the namespace shop, with this status.

@@ -1,21 +1,20 @@
 //! The answer of a check: as text for a person, and as a document for a program.
-//!
-//! The document is a promise: `docs/check.md` describes it, and no field of it is renamed or
-//! used for something else.
 
-use serde::Serialize;
+mod check_acr;
+mod document;
 
 use crate::access::Gap;
-use crate::api::{Confidence, Owner, Severity};
+use crate::api::Confidence;
 use crate::cli::words::{Origin, printable, unused};
 use crate::complaint::Complaint;
 use crate::diagnose::catalogue::{Code, who};
 use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
+use crate::evidence::node::{NodeSeen, NodeView};
 use crate::evidence::told::Repository;
-use crate::evidence::{Step, Vantage};
+use crate::evidence::{Evidence, Step};
 use crate::record::{Record, Seen, Unprobed};
-use crate::report::probes::{self, Tried, duration};
-use crate::report::sentence;
+use crate::report::probes::duration;
+use crate::report::walks::{self, Purpose, Tried};
 
 use super::asked::Asked;
 
@@ -49,84 +48,7 @@ pub(super) struct Answer<'answer> {
     pub(super) origin: &'answer Source,
 }
 
-/// The answer for a program.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Document<'answer> {
-    image: &'answer str,
-    /// Null where it could not be found out.
-    pullable: Option<bool>,
-    /// The cause first.
-    findings: Vec<Found<'answer>>,
-    /// One for each credential that was tried.
-    probes: Vec<Probe<'answer>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Found<'answer> {
-    code: &'static str,
-    severity: Severity,
-    confidence: Confidence,
-    owner: Owner,
-    message: String,
-    remedy: &'answer str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Probe<'answer> {
-    image: &'answer str,
-    credential: String,
-    vantage: Vantage,
-    outcome: String,
-    steps: Vec<Taken>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Taken {
-    name: String,
-    result: &'static str,
-    detail: String,
-    duration_ms: f64,
-}
-
 impl Answer<'_> {
-    pub(super) fn document(&self) -> Document<'_> {
-        let probes = match &self.record.seen {
-            Seen::Evidence(evidence) => self.probes(evidence.as_ref().into(), evidence.vantage),
-            Seen::Login(login) => self.probes(login.as_ref().into(), login.vantage),
-            Seen::Unprobed(_) => Vec::new(),
-        };
-        Document {
-            image: self.asked.as_written(),
-            pullable: match self.diagnosis.verdict {
-                Verdict::Pullable => Some(true),
-                Verdict::NotPullable => Some(false),
-                Verdict::Undecided => None,
-            },
-            findings: self.diagnosis.findings.iter().map(found).collect(),
-            probes,
-        }
-    }
-
-    fn probes<'answer>(
-        &'answer self,
-        tried: Tried<'answer>,
-        vantage: Vantage,
-    ) -> Vec<Probe<'answer>> {
-        let walks = probes::walks(tried, self.diagnosis).into_iter();
-        let walks = walks.map(|walk| Probe {
-            image: self.asked.as_written(),
-            credential: walk.credential,
-            vantage,
-            outcome: walk.outcome,
-            steps: walk.steps.into_iter().map(taken).collect(),
-        });
-        walks.collect()
-    }
-
     /// What is wrong, what to do, and then the evidence.
     pub(super) fn text(&self) -> String {
         let mut lines = self.verdict();
@@ -139,15 +61,18 @@ impl Answer<'_> {
                     .map_or_else(|| "any platform".to_owned(), ToString::to_string);
                 let heading = format!("Tried from here, {place}, for {platform}:");
                 lines.extend([String::new(), heading]);
-                lines.extend(self.tried(evidence.as_ref().into()));
+                lines.extend(self.tried(&evidence.as_ref().into()));
                 lines.extend(evidence.repository.as_ref().map(tags));
                 lines.extend(not_used(&evidence.gaps));
+                lines.extend(self.of_node(evidence));
             }
             Seen::Login(login) => {
                 let place = self.origin.in_words();
                 lines.extend([String::new(), format!("Tried from here, {place}, for no image:")]);
-                lines.extend(self.tried(login.as_ref().into()));
+                let tried = login.as_ref().into();
+                lines.extend(self.tried(&tried));
                 lines.extend(not_used(&login.gaps));
+                lines.extend(check_acr::lines(&tried));
             }
             Seen::Unprobed(Unprobed { gaps, .. }) => {
                 let place = self.origin.in_words();
@@ -201,25 +126,54 @@ impl Answer<'_> {
         lines
     }
 
-    fn tried(&self, tried: Tried<'_>) -> Vec<String> {
-        let Tried { opening, attempts, anonymous, mirrors, .. } = tried;
+    fn tried(&self, tried: &Tried<'_>) -> Vec<String> {
+        let Tried { opening, mirrors, .. } = tried;
         let mut lines = Vec::new();
-        for mirror in mirrors {
+        for mirror in *mirrors {
             lines.push(format!("  at the mirror {}, before the registry", mirror.host));
             lines.extend(mirror.attempts.iter().flat_map(|tried| &tried.steps).map(indented));
         }
         lines.push("  without a credential, as every pull begins".to_owned());
         lines.extend(opening.steps.iter().map(indented));
-        let walks = probes::walks(tried, self.diagnosis);
-        for (attempt, walk) in attempts.iter().chain(anonymous).zip(&walks) {
-            let is_control = attempt.credential.is_none() && !attempts.is_empty();
-            let purpose = if is_control { ", to compare" } else { "" };
-            lines.push(format!("  {}{purpose}: {}", walk.credential, walk.outcome));
-            lines.extend(attempt.steps.iter().map(indented));
+        let mut walks = walks::walks(tried, self.diagnosis);
+        if matches!(self.asked, Asked::Registry(_)) {
+            // It has lines of its own.
+            walks.retain(|walk| walk.purpose != Purpose::CheckAcr);
         }
-        let ids = walks.iter().filter_map(|walk| walk.correlation);
-        lines.extend(ids.map(|id| format!("  the registry's id of the last request: {id}")));
+        for walk in &walks {
+            let purpose = match walk.purpose {
+                Purpose::Opening => continue,
+                Purpose::Pull => "",
+                Purpose::Compare | Purpose::CheckAcr => ", to compare",
+            };
+            lines.push(format!("  {}{purpose}: {}", walk.credential, walk.outcome));
+            let own = walk.steps.iter().skip(walk.steps.len() - walk.n_own);
+            lines.extend(own.map(|step| indented(step)));
+        }
+        for walk in &walks {
+            let id =
+                walk.correlation.map(|id| format!("  the registry's id of the last request: {id}"));
+            lines.extend(id);
+            let query = walk.log_query.as_ref();
+            lines.extend(query.map(|query| format!("  and what it has of it in its log: {query}")));
+        }
         lines
+    }
+
+    /// What the same probe saw from the node.
+    fn of_node(&self, evidence: &Evidence) -> Vec<String> {
+        let Some(NodeView { node, seen, .. }) = evidence.node.as_deref() else { return Vec::new() };
+        match seen {
+            NodeSeen::Walked { evidence } => {
+                let mut lines = vec![String::new(), format!("Tried from node {node}:")];
+                lines.extend(self.tried(&evidence.as_ref().into()));
+                lines.extend(not_used(&evidence.gaps));
+                lines
+            }
+            NodeSeen::Skipped { reason, .. } => {
+                vec![String::new(), format!("Not tried from the node: {}", closed(reason))]
+            }
+        }
     }
 }
 
@@ -249,29 +203,6 @@ impl Source {
                                 given (set KUBECONFIG, or name a file with -f)"
                 .to_owned(),
         }
-    }
-}
-
-fn found(finding: &Finding) -> Found<'_> {
-    let Finding { code, severity, confidence, owner, message, remedy, .. } = finding;
-    Found {
-        code: code.as_str(),
-        severity: *severity,
-        confidence: *confidence,
-        owner: *owner,
-        message: sentence(message),
-        remedy,
-    }
-}
-
-fn taken(step: &Step) -> Taken {
-    let Step { name, passed, micros, .. } = step;
-    let micros = u32::try_from(*micros).unwrap_or(u32::MAX);
-    Taken {
-        name: format!("{name:?}"),
-        result: if *passed { "passed" } else { "failed" },
-        detail: step.seen(),
-        duration_ms: f64::from(micros) / 1_000.0,
     }
 }
 

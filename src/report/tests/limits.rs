@@ -61,6 +61,7 @@ fn kept(n_findings: usize, n_characters: usize) -> (usize, usize, usize) {
         outcome: String::new(),
         steps: String::new(),
         correlation_id: None,
+        log_query: None,
     };
     let outcomes: Vec<_> = storm()
         .into_iter()

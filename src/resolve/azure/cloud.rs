@@ -6,7 +6,7 @@
 
 use url::Url;
 
-use crate::access::azure::Cloud;
+use crate::access::azure::{Cloud, REGISTRY_DOMAINS};
 
 use super::document::{self, Document, Form};
 
@@ -17,9 +17,6 @@ const METADATA: &str = "http://169.254.169.254";
 /// The audience for registries, which is the same in all clouds
 /// (`pkg/credentialprovider/azure_credentials.go`, `AcrAudience`).
 const REGISTRY_AUDIENCE: &str = "https://containerregistry.azure.net";
-/// The domains of registries. That of the cloud that was Germany's is not among them: it is
-/// retired, and whoever has it some day is to get no token.
-const REGISTRY_DOMAINS: &[&str] = &["azurecr.io", "azurecr.cn", "azurecr.us"];
 /// The fields of the file that count (`Environment`).
 const ENVIRONMENT: Form = Form {
     texts: &[
