@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::access::azure::{Login, Principal, TOKEN_USER};
 use crate::access::{Credential, Provenance};
-use crate::evidence::{Attempt, End, NotSent, Role, Step, StepName};
+use crate::evidence::{Attempt, End, Failure, NotSent, Role, Step, StepName};
 use crate::probe::connection::{host_of, micros};
 use crate::probe::exchange::{ANSWER_MAX, Asked, Body, Question, Reply};
 use crate::probe::protocol::azure::{self, Naming};
@@ -88,7 +88,7 @@ impl<'way> Way<'way> {
             }
         };
         if let Some(end) = unreached {
-            return Err(end.clone());
+            return Err(self.cannot(StepName::Challenge, end));
         }
         let bearer = self.challenge().await?;
         let service =
@@ -114,6 +114,10 @@ impl<'way> Way<'way> {
         if let Some(end) = self.elsewhere() {
             return Err(end);
         }
+        // It looks the name up before all else.
+        if let Some(end) = unreached.filter(|end| is_unknown_host(end)) {
+            return Err(self.cannot(StepName::Dns, end));
+        }
         let audience = format!("{}/", self.login.cloud.management_audience.trim_end_matches('/'));
         let aad = match &self.login.principal {
             Principal::Managed(selector) => {
@@ -132,7 +136,7 @@ impl<'way> Way<'way> {
             }
         };
         if let Some(end) = unreached {
-            return Err(end.clone());
+            return Err(self.cannot(StepName::Exchange, end));
         }
         let claims = jwt::claims(aad.expose());
         let tenant = claims.and_then(|claims| claims.principal()?.tenant).unwrap_or_default();
@@ -153,6 +157,12 @@ impl<'way> Way<'way> {
         let is_azure = azure::may_have_tokens(self.registry, domains);
         let (host, reason) = (host_of(self.registry), NotSent::NotAzure);
         (!is_azure).then_some(End::NotSent { host, reason })
+    }
+
+    /// A step that was not taken, since the walk before it has seen how it ends.
+    fn cannot(&mut self, name: StepName, end: &End) -> End {
+        self.note(name, None, Vec::new(), Duration::ZERO, (in_words(end), false));
+        end.clone()
     }
 
     fn credential(&self, username: &str, password: &Secret) -> Credential {
@@ -243,6 +253,17 @@ impl<'way> Way<'way> {
             self.steps.push(Step { name, host, passed, detail, micros });
         }
     }
+}
+
+/// Whether the registry's name could not be looked up.
+fn is_unknown_host(end: &End) -> bool {
+    matches!(
+        end,
+        End::Unreachable {
+            failure: Failure::NameNotFound { .. } | Failure::LookupFailed { .. },
+            ..
+        }
+    )
 }
 
 #[expect(clippy::result_large_err, reason = "one for each login")]

@@ -287,8 +287,13 @@ async fn an_unreachable_registry_hides_no_failure_of_the_identity() {
         panic!("{:?}", evidence.opening)
     };
     assert_eq!(seen.provider.end, evidence.opening.end);
-    assert_eq!(names(&seen.provider), passed(&[StepName::Connect, StepName::Identity]));
-    assert_eq!(seen.check_acr.unwrap().end, evidence.opening.end);
+    // Each says at which of its own steps it would have ended.
+    let identity = passed(&[StepName::Connect, StepName::Identity]);
+    let ended = |step| [&identity[..], &[(step, false)]].concat();
+    assert_eq!(names(&seen.provider), ended(StepName::Challenge));
+    let check_acr = seen.check_acr.unwrap();
+    assert_eq!(names(&check_acr), ended(StepName::Exchange));
+    assert_eq!(check_acr.end, evidence.opening.end);
     assert!(evidence.attempts.is_empty() && azure.registry.seen().is_empty());
 
     azure.login.cloud.metadata = "http://127.0.0.1:1".to_owned();
@@ -339,6 +344,9 @@ async fn a_name_without_an_address_says_where_it_leads() {
     else {
         panic!("{:?}", evidence.opening)
     };
+    // check-acr looks the name up before it asks for a token.
+    assert_eq!(names(&evidence.azure.unwrap().check_acr.unwrap()), [(StepName::Dns, false)]);
+    assert_eq!(azure.metadata.seen().len(), 1);
     let [own] = &evidence.lookups[..] else { panic!("{:?}", evidence.lookups) };
     assert_eq!((own.host.as_str(), own.addresses.len()), (HOST, 0));
     assert_eq!(own.aliases, ["shop.privatelink.azurecr.io"]);
