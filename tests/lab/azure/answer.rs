@@ -22,6 +22,8 @@ pub(crate) struct Answer {
     pub(crate) pullable: Option<bool>,
     /// The first finding's code.
     pub(crate) code: String,
+    /// The codes of all findings.
+    pub(crate) codes: Vec<String>,
     /// The first finding's confidence.
     pub(crate) confidence: String,
     /// The first finding's message.
@@ -65,6 +67,7 @@ impl Answer {
 
     fn read(document: &Value) -> Self {
         let finding = &document["findings"][0];
+        let findings = document["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
         let text = |field: &str| finding[field].as_str().unwrap_or_default().to_owned();
         let probes = document["probes"].as_array().map(Vec::as_slice).unwrap_or_default();
         let is_other = |probe: &&Value| {
@@ -73,6 +76,10 @@ impl Answer {
         Self {
             pullable: document["pullable"].as_bool(),
             code: text("code"),
+            codes: findings
+                .iter()
+                .map(|it| it["code"].as_str().unwrap_or_default().to_owned())
+                .collect(),
             confidence: text("confidence"),
             message: text("message"),
             remedy: text("remedy"),
@@ -134,7 +141,8 @@ async fn canipull(case: &Case, node: &Path) -> Option<&'static [&'static str]> {
         Some(52) => &["Dns"],
         // An unknown cloud, a token refused, and our own patience.
         Some(4 | 10 | 124) => &["Identity"],
-        Some(60) => &["Connect", "Tls", "Exchange"],
+        // It goes straight to the exchange; where the registry was not reached before, we do not.
+        Some(60) => &["Connect", "Tls", "Challenge", "Exchange"],
         _ => &[],
     })
 }

@@ -78,6 +78,9 @@ struct Pod {
 pub(crate) struct Expected {
     /// The code of the first finding: one of these.
     pub(crate) codes: Vec<String>,
+    /// Codes that have to be among the others.
+    #[serde(default)]
+    pub(crate) also: Vec<String>,
     /// Whether the kubelet pulls the image, and what we have to say of it.
     pub(crate) pulls: bool,
     /// Whether we may leave it undecided.
@@ -85,7 +88,8 @@ pub(crate) struct Expected {
     pub(crate) undecided: bool,
     /// What `az aks check-acr` comes to: `success`, or the step at which it fails.
     pub(crate) check_acr: String,
-    /// Whether we do not go its way: it knows no service accounts, and sends a token anywhere.
+    /// Whether we do not go its way: it looks at no pull secret and no service account, and
+    /// sends a token to any host.
     #[serde(default)]
     pub(crate) untried: bool,
     /// How sure the finding has to be.

@@ -86,11 +86,14 @@ fn may_go(carried: &Carried, request: &Request, cases: &[Case]) -> bool {
     let is_own = carried.of.is_empty() || carried.of == request.case;
     let is_azure = REGISTRIES.iter().any(|suffix| request.host.ends_with(suffix));
     let audience = carried.what.split_once(" for ").map(|(_, audience)| audience);
+    if carried.field == "client_secret" {
+        return place == "login";
+    }
     match kind(carried).as_str() {
         "entra" => place == "registry" && is_azure && is_own,
         "refresh" | "access" | "signature" => audience == Some(request.host.as_str()),
         "service account token" => place == "login",
-        "client secret" => place == "login" || place == "registry" && is_own,
+        "client secret" => place == "registry" && is_own,
         _ => place == "registry",
     }
 }

@@ -76,6 +76,7 @@ pub(crate) fn judge(case: &Case, sight: &Sight, answer: Answer) -> Judgement {
         wanted.as_ref().is_none_or(|wanted| text.contains(wanted))
     };
     let right = expect.codes.contains(&answer.code)
+        && expect.also.iter().all(|code| answer.codes.contains(code))
         && expect.confidence.as_ref().is_none_or(|wanted| *wanted == answer.confidence)
         && contains(&answer.message, &expect.says)
         && contains(&answer.remedy, &expect.remedy)
@@ -123,6 +124,9 @@ pub(crate) fn summarize(cases: &[Case], judged: &BTreeMap<String, Judgement>) ->
             expect.check_acr,
         );
         let answer = &judgement.answer;
+        if !expect.also.is_empty() {
+            println!("    also:     {}, of {}", expect.also.join(", "), answer.codes.join(", "));
+        }
         println!("    we say:   {}{}", answer.message, answer.complaint.trim());
         println!("    remedy:   {}", answer.remedy);
     }
