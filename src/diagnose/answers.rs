@@ -9,6 +9,7 @@ use crate::evidence::told::{Flaw, Repository};
 use crate::evidence::{Answer, Attempt, End, Evidence, Hop, Role, StepName};
 
 use super::catalogue::Code;
+use super::remedy::is_azure;
 use super::{Finding, Subject, azure, content, credentials, network, unsent};
 
 /// What the end of an attempt means; `None` where it ended well.
@@ -273,14 +274,17 @@ fn not_authorized(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> 
     {
         return azure::not_authorized(subject, azure, said);
     }
+    let others = answered.attempt.grant.as_ref().is_some_and(|grant| grant.has_others);
+    let code = if others { Code::RepositoryNotAuthorized } else { Code::PullNotAuthorized };
+    if let (Some(secret), true) = (answered.secret(), is_azure(subject.registry().as_str())) {
+        return azure::account_not_authorized(subject, secret, code, said);
+    }
     let (image, registry) = (subject.image, subject.registry());
     let path = image.path();
     let who = answered.secret().map_or_else(
         || "the credential".to_owned(),
         |secret| format!("the account in pull secret {secret}"),
     );
-    let others = answered.attempt.grant.as_ref().is_some_and(|grant| grant.has_others);
-    let code = if others { Code::RepositoryNotAuthorized } else { Code::PullNotAuthorized };
     let message = format!(
         "{registry} knows {who} and gives it no right to pull {path} ({said}); some registries answer so, too, where the repository does not exist"
     );

@@ -24,7 +24,7 @@ mod rights;
 pub(super) use both_ways::compared;
 pub(super) use endpoints::{findings as of_endpoints, misrouted};
 pub(super) use password::refused;
-pub(super) use rights::not_authorized;
+pub(super) use rights::{account_not_authorized, not_authorized};
 
 /// Why the login of the evidence's identity fails; `None` where it has a credential, and where
 /// there is no identity.
@@ -90,7 +90,12 @@ fn named(azure: &Azure) -> String {
             None => azure.identity.to_string(),
         },
         Identity::Managed { id: None } => format!("{}{own_id}", azure.identity),
-        Identity::ServicePrincipal { .. } | Identity::Workload { .. } => azure.identity.to_string(),
+        Identity::ServicePrincipal { client_id } => {
+            format!("the node's service principal {client_id}")
+        }
+        Identity::Workload { account, client_id } => {
+            format!("identity {client_id} (service account {account})")
+        }
     };
     match ids.and_then(|ids| ids.tenant.as_ref()) {
         Some(tenant) => format!("{name} of tenant {tenant}"),

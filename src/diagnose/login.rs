@@ -2,12 +2,12 @@
 
 use crate::api::Confidence;
 use crate::evidence::login::Login;
-use crate::evidence::{Attempt, End, Hop};
+use crate::evidence::{Attempt, End, Evidence, Hop, StepName};
 
 use super::catalogue::Code;
 use super::{
-    Diagnosis, Finding, Progress, Subject, Verdict, answers, content, credentials, is_served,
-    network, rank, verdict_of_failure, wants_credential,
+    Diagnosis, Finding, Progress, Subject, Verdict, answers, azure, content, credentials,
+    is_served, network, rank, verdict_of_failure, wants_credential,
 };
 
 /// Says whether the registry takes the login. It is [`Verdict::Pullable`] where one credential
@@ -16,10 +16,12 @@ pub fn diagnose(namespace: &str, login: &Login) -> Diagnosis {
     let image = login.registry.stand_in();
     let subject = Subject { namespace, image: &image, complaint: None };
     let Login { registry, opening, attempts, anonymous, gaps, .. } = login;
+    let evidence = of_stand_in(login);
+    let mut own = azure::failed_login(subject, &evidence);
     let tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
     let failures = tried.iter().copied().chain([opening]);
     let mut findings: Vec<Finding> =
-        failures.filter_map(|attempt| finding(subject, attempt)).collect();
+        failures.filter_map(|attempt| finding(subject, attempt, &evidence)).collect();
     let accepted = tried.iter().copied().chain([opening]).find(|attempt| is_served(attempt));
     let verdict = if let Some(accepted) = accepted {
         findings = findings.into_iter().map(Finding::into_warning).collect();
@@ -36,22 +38,56 @@ pub fn diagnose(namespace: &str, login: &Login) -> Diagnosis {
         let is_stranger =
             anonymous.as_ref().is_none_or(|anonymous| wants_credential(&anonymous.end));
         if matches!(opening.end, End::Challenged { .. }) && attempts.is_empty() && is_stranger {
-            findings = credentials::absence(subject, gaps, None);
+            findings = credentials::absence(subject, gaps, own.take());
         }
         verdict_of_failure(&findings)
     };
+    azure::misrouted(subject, &evidence, verdict, &mut findings);
+    findings.extend(azure::compared(subject, &evidence));
+    findings.extend(azure::of_endpoints(subject, &evidence));
+    if let Some(own) = own {
+        azure::add_beside(own, &mut findings);
+    }
     rank(&mut findings);
     Diagnosis { verdict, findings, progress: Progress::default() }
 }
 
+/// What was seen, as of the registry's image that nobody asks for.
+fn of_stand_in(login: &Login) -> Evidence {
+    let Login { registry, vantage, gaps, opening, attempts, anonymous, lookups, azure, at } = login;
+    Evidence {
+        image: registry.stand_in(),
+        vantage: *vantage,
+        platform: None,
+        gaps: gaps.clone(),
+        opening: opening.clone(),
+        attempts: attempts.clone(),
+        anonymous: anonymous.clone(),
+        repository: None,
+        limit: None,
+        mirrors: None,
+        lookups: lookups.clone(),
+        azure: azure.clone(),
+        node: None,
+        at: at.clone(),
+    }
+}
+
 /// What the end of an attempt means; `None` where it ended well.
-fn finding(subject: Subject<'_>, attempt: &Attempt) -> Option<Finding> {
+fn finding(subject: Subject<'_>, attempt: &Attempt, evidence: &Evidence) -> Option<Finding> {
     let registry = subject.registry();
     let finding = match &attempt.end {
         End::Served { .. } | End::Challenged { .. } => return None,
         End::Unreachable { hop, failure } => network::unreachable(subject, hop, failure),
         End::NotSent { host, reason } => super::unsent::finding(subject, host, reason),
         End::Unfit { hop, step, problem } => content::unfit(subject, hop, *step, problem),
+        // A token service looks at a login alone, whatever it is for.
+        End::Answered { step: StepName::Token, answer, .. } if answer.status == 401 => {
+            return answers::finding(subject, attempt, evidence);
+        }
+        End::Answered { answer, .. } if answers::names_the_client(answer) => {
+            return answers::finding(subject, attempt, evidence);
+        }
         End::Answered { hop, answer, .. } => {
             let Hop { host, .. } = hop;
             let said = answers::in_words(answer);

@@ -34,7 +34,8 @@ pub(in super::super) fn misrouted(
         );
         let remedy = subject.remedy_at(Code::PrivateLinkMisrouted, &own.host);
         let finding = finding(subject, &own.host, message, remedy);
-        lead(verdict, findings, finding, |other| other.hop.is_none());
+        let is_own = |hop: &String| *hop == own.host;
+        lead(verdict, findings, finding, |other| other.hop.as_ref().is_none_or(is_own));
     }
     let is_private =
         !own.addresses.is_empty() && own.addresses.iter().all(|address| !is_public(*address));

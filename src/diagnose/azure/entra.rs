@@ -27,19 +27,27 @@ pub(super) fn code(answer: &Answer) -> Option<&str> {
 
 /// What a refusal of a token means for the kubelet's login.
 pub(super) fn refused(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding {
-    let finding = says(subject, azure, answer);
-    let message = format!("{}, {}", finding.message, lacking(subject));
+    let finding = why(subject, azure, answer);
+    let message = format!(
+        "Entra ID gives {} no token: {}, {}",
+        named(azure),
+        finding.message,
+        lacking(subject)
+    );
     Finding { message, ..finding }
 }
 
-/// What Entra ID says of an identity, whatever follows from it.
-pub(super) fn says(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding {
+/// Why Entra ID refuses an identity, as a clause, whatever follows from it.
+pub(super) fn why(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding {
     let Meaning { code, confidence, what } = meaning(answer);
     let is_audience = code == Code::TokenAudienceRefused;
     let other = if is_audience { other_audience(azure) } else { "" };
-    let said = answers::in_words(answer);
-    let message = format!("Entra ID gives {} no token: {what}{other} ({said})", named(azure));
-    Finding::new(code, confidence, message, remedy(subject, azure, code))
+    let message = format!("{what}{other} ({})", answers::in_words(answer));
+    let mut remedy = remedy(subject, azure, code);
+    if self::code(answer) == Some("AADSTS70021") {
+        remedy = format!("If that was set up a moment ago, wait a few minutes. {remedy}");
+    }
+    Finding::new(code, confidence, message, remedy)
 }
 
 fn meaning(answer: &Answer) -> Meaning {
@@ -72,7 +80,7 @@ fn meaning(answer: &Answer) -> Meaning {
         Some("70021") => found(
             Code::FederatedCredentialMismatch,
             Likely,
-            "it trusts no such token of a service account, or was told to a few minutes ago",
+            "no federated credential of it fits the token of the service account, or one that was made a moment ago does not count yet",
         ),
         Some("700211") => found(
             Code::FederatedCredentialMismatch,

@@ -1,9 +1,10 @@
 //! The kubelet's login that fails: at the metadata service, at Entra ID, at the registry's
 //! exchange.
 
+use crate::access::azure::Identity;
 use crate::api::Confidence;
 use crate::evidence::azure::Azure;
-use crate::evidence::{Answer, End, Evidence, Failure, Hop, Role, StepName};
+use crate::evidence::{Answer, End, Evidence, Failure, Hop, NotSent, Role, StepName};
 
 use super::super::catalogue::Code;
 use super::super::{Finding, Subject, answers, content, network, unsent};
@@ -29,6 +30,10 @@ pub(super) fn failed(subject: Subject<'_>, evidence: &Evidence, azure: &Azure) -
             };
             finding.at_hop(answers::foreign(hop))
         }
+        End::NotSent { reason: NotSent::UnsupportedChallenge { .. }, .. } => without_challenge(
+            subject,
+            "asks for no login that the node's credential provider takes (one challenge, Bearer, with a realm and a service)",
+        ),
         End::NotSent { host, reason } => unsent::finding(subject, host, reason),
         End::Unfit { hop, step, problem } => {
             content::unfit(subject, hop, *step, problem).at_hop(answers::foreign(hop))
@@ -53,7 +58,11 @@ fn unreachable(
         return closed_to_pods(subject, azure);
     }
     let finding = match hop.role {
-        Role::Metadata | Role::Entra => network::named(subject, hop, failure),
+        Role::Metadata => network::named(subject, hop, failure),
+        Role::Entra => {
+            let remedy = subject.fill(TO_ENTRA, &[("SERVER", &hop.host)]);
+            Finding { remedy, ..network::named(subject, hop, failure) }
+        }
         Role::Registry
         | Role::TokenService
         | Role::RedirectTarget
@@ -68,6 +77,8 @@ fn unreachable(
         format!("{}; so {} gets no token, {}", finding.message, named(azure), lacking(subject));
     Finding { confidence, message, ..finding }
 }
+
+const TO_ENTRA: &str = "Open the way from the node to SERVER in firewalls, routes and proxies. To test it, on the node: curl -v --max-time 10 https://SERVER/";
 
 fn closed_to_pods(subject: Subject<'_>, azure: &Azure) -> Finding {
     let message = format!(
@@ -117,11 +128,14 @@ fn of_metadata(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding 
             format!("{service} limits how often {who} may ask for a token"),
         ),
         // It is being updated, or is ill; the kubelet's provider does not ask again after a 404.
-        404 | 410 | 500..=599 => finding(
-            Code::IdentityEndpointUnreachable,
-            Confidence::Likely,
-            format!("{service} gives {who} no token at present"),
-        ),
+        404 | 410 | 500..=599 => Finding {
+            remedy: subject.fill(AT_PRESENT, &[]),
+            ..finding(
+                Code::IdentityEndpointUnreachable,
+                Confidence::Likely,
+                format!("{service} gives {who} no token at present"),
+            )
+        },
         _ => finding(
             Code::IdentityProviderRefused,
             Confidence::Likely,
@@ -129,6 +143,8 @@ fn of_metadata(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding 
         ),
     }
 }
+
+const AT_PRESENT: &str = "Wait for the kubelet's next attempt, which asks again (within 5 minutes). If that lasts on this node alone, have it made anew: az aks nodepool upgrade -g GROUP --cluster-name CLUSTER -n NODEPOOL --node-image-only";
 
 /// The registry answers the provider's own requests: the one that asks for its challenge, and the
 /// exchange.
@@ -151,29 +167,29 @@ fn of_registry(
             subject,
             azure,
             format!(
-                "{registry} gives {who} no login for its token ({said}): it has no role there, or one that was given less than 10 minutes ago, or the token is not taken; {}",
-                lacking(subject)
+                "{registry} gives {who} no login for its token ({said}): it has no role there, or one that was given less than 10 minutes ago, or the token is not taken"
             ),
         )),
         403 if is_exchange && has_no_permission(answer) => Some(denied(
             subject,
             azure,
             format!(
-                "{registry} finds no permission of {who} ({said}), which is a matter of roles and not of its firewall; a role that was given less than 10 minutes ago may not have arrived; {}",
-                lacking(subject)
+                "{registry} finds no permission of {who} ({said}), which is a matter of roles and not of its firewall; a role that was given less than 10 minutes ago may not have arrived"
             ),
         )),
-        200..=299 | 401 => Some(Finding::new(
-            Code::CredentialProviderFailed,
-            Confidence::Likely,
-            format!(
-                "{registry} answers {said}, in which the node's credential provider finds no challenge that it takes, {}",
-                lacking(subject)
-            ),
-            subject.remedy(Code::CredentialProviderFailed, None),
+        200..=299 | 401 if !is_exchange => Some(without_challenge(
+            subject,
+            &format!("answers {said}, where the node's credential provider wants to be challenged"),
         )),
         _ => answers::finding(subject, &azure.provider, evidence),
     }
+}
+
+/// A registry that does not challenge as the provider has it (`receiveChallengeFromLoginServer`).
+fn without_challenge(subject: Subject<'_>, what: &str) -> Finding {
+    let code = Code::CredentialProviderFailed;
+    let message = format!("{} {what}, {}", subject.registry(), lacking(subject));
+    Finding::new(code, Confidence::Likely, message, subject.remedy(code, None))
 }
 
 /// The words of a registry that looks for rights (Azure SDK for Go, azcontainerregistry,
@@ -185,6 +201,17 @@ fn has_no_permission(answer: &Answer) -> bool {
 /// Likely at most: what the registry does not say is whether the role is missing or on its way.
 fn denied(subject: Subject<'_>, azure: &Azure, message: String) -> Finding {
     let code = Code::TokenExchangeDenied;
-    let remedy = subject.remedy_with(code, &names(azure));
-    Finding::new(code, Confidence::Likely, message, remedy)
+    Finding::new(code, Confidence::Likely, message, to_be_let_in(subject, azure))
+}
+
+/// How an identity is given the right to log in. Attaching a registry to a cluster helps the
+/// identity of its nodes alone.
+pub(super) fn to_be_let_in(subject: Subject<'_>, azure: &Azure) -> String {
+    let code = Code::TokenExchangeDenied;
+    match azure.identity {
+        Identity::Workload { .. } => subject.fill(code.row().remedy, &names(azure)),
+        Identity::Managed { .. } | Identity::ServicePrincipal { .. } => {
+            subject.remedy_with(code, &names(azure))
+        }
+    }
 }

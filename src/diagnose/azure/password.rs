@@ -8,6 +8,7 @@ use crate::evidence::{Answer, End, Role, StepName};
 
 use super::super::catalogue::Code;
 use super::super::{Finding, Subject, answers};
+use super::login::to_be_let_in;
 use super::{entra, is_of_azure, named, names, texts};
 
 /// The words of the token service (github.com/Azure/azure-cli/issues/29659 for the first and the
@@ -93,8 +94,11 @@ fn of_principal(subject: Subject<'_>, azure: &Azure, refused: Refused, said: &st
     let who = named(azure);
     match azure.check_acr.as_ref().map(|check| &check.end) {
         Some(End::Answered { hop, answer, .. }) if hop.role == Role::Entra => {
-            let finding = entra::says(subject, azure, answer);
-            let message = format!("{registry} refuses {who} ({said}); {}", finding.message);
+            let finding = entra::why(subject, azure, answer);
+            let message = format!(
+                "{registry} refuses {who} ({said}), and Entra ID says why: {}",
+                finding.message
+            );
             return Finding { message, ..finding };
         }
         Some(
@@ -118,9 +122,8 @@ fn of_principal(subject: Subject<'_>, azure: &Azure, refused: Refused, said: &st
         let message = format!(
             "Entra ID takes the secret of {who}, and {registry} gives it no login ({said}): it has no role there, or one that was given less than 10 minutes ago"
         );
-        let code = Code::TokenExchangeDenied;
-        let remedy = subject.remedy_with(code, &names(azure));
-        return Finding::new(code, Confidence::Likely, message, remedy);
+        let remedy = to_be_let_in(subject, azure);
+        return Finding::new(Code::TokenExchangeDenied, Confidence::Likely, message, remedy);
     }
     let message = format!(
         "{registry} refuses the secret of {who} ({said}): it is wrong or has expired, which the registry does not tell apart"
@@ -142,7 +145,6 @@ fn of_token(subject: Subject<'_>, azure: &Azure, said: &str) -> Finding {
         "{registry} exchanges the token of {} and then refuses the login that it gave for it ({said})",
         named(azure)
     );
-    let code = Code::TokenExchangeDenied;
-    let remedy = subject.remedy_with(code, &names(azure));
-    Finding::new(code, Confidence::Likely, message, remedy)
+    let remedy = to_be_let_in(subject, azure);
+    Finding::new(Code::TokenExchangeDenied, Confidence::Likely, message, remedy)
 }

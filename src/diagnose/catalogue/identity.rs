@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The token service does not accept the audience.",
         meaning: "A token was asked for a resource that this tenant or cloud does not know.",
-        remedy: "Ask for an audience that the registry's cloud knows, mostly https://containerregistry.azure.net. To see which cloud is in use: az cloud show --query name",
+        remedy: "See whether the nodes are in the cloud and the tenant of the registry (cloud and tenantId in /etc/kubernetes/azure.json): az aks show -g GROUP -n CLUSTER --query identity.tenantId. Where the cloud does not have that audience (Azure Local, Azure Stack Hub), the kubelet cannot log in by itself, and a pull secret does instead: kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD",
         azure: None,
         source: "Microsoft Entra ID, Authentication and authorization error codes, 500011",
         url: Some("https://learn.microsoft.com/entra/identity-platform/reference-error-codes"),

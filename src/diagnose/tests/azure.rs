@@ -10,6 +10,7 @@ mod login;
 mod network;
 mod node;
 mod password;
+mod registry;
 mod rights;
 
 const AT_AZURE: &str = "myreg.azurecr.io/shop/api:1";

@@ -76,6 +76,35 @@ fn each_refusal_of_a_token_has_a_finding() {
     }
 }
 
+#[test]
+fn what_was_set_up_a_moment_ago_may_only_need_time() {
+    let end = at(Role::Entra, StepName::Identity, answer(401, "AADSTS70021", ""));
+    let evidence = failed(azure(workload(), end, None));
+    let remedy = [
+        "wait a few minutes",
+        "az identity federated-credential create ",
+        "--subject system:serviceaccount:shop:runner ",
+    ];
+    check_words(&evidence, Code::FederatedCredentialMismatch, &[], &remedy);
+    let end = at(Role::Entra, StepName::Identity, answer(401, "AADSTS700213", ""));
+    let first = &diagnosis(&failed(azure(workload(), end, None))).findings[0];
+    assert!(!first.remedy.contains("wait"), "{}", first.remedy);
+}
+
+/// Attaching a registry to a cluster does nothing for an identity of a service account.
+#[test]
+fn a_service_accounts_identity_gets_a_role_of_its_own() {
+    let denied = |identity| failed(azure(identity, exchange(401, "UNAUTHORIZED", ""), None));
+    check_words(&denied(managed()), Code::TokenExchangeDenied, &[], &["--attach-acr myreg"]);
+    let first = check_words(
+        &denied(workload()),
+        Code::TokenExchangeDenied,
+        &["runner"],
+        &["--role AcrPull"],
+    );
+    assert!(!first.remedy.contains("attach-acr"), "{}", first.remedy);
+}
+
 /// Numbers that begin with another one are not taken for it.
 #[test]
 fn unknown_words_of_entra_are_kept() {

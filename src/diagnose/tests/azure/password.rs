@@ -86,7 +86,8 @@ fn the_secret_of_a_nodes_principal_is_judged_by_entra() {
         check(&evidence, NotPullable, &[(code, confidence)]);
     }
     let own = azure(principal(), served(), entra("AADSTS7000222"));
-    let says = ["myreg.azurecr.io refuses service principal 1111", "its secret has expired"];
+    let says =
+        ["myreg.azurecr.io refuses the node's service principal 1111", "its secret has expired"];
     let remedy = ["az ad sp credential reset --append --id 11111111", "az aks update-credentials"];
     let evidence = tried(own, refused(SECRET), None);
     check_words(&evidence, Code::ServicePrincipalSecretExpired, &says, &remedy);
