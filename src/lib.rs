@@ -30,6 +30,7 @@ pub mod resolve;
 pub mod probe;
 pub mod diagnose;
 pub mod record;
+pub mod node;
 pub mod report;
 pub mod publish;
 pub mod server;

@@ -32,6 +32,8 @@ const PURE: &[&str] = &[
     "diagnose.rs",
     "diagnose",
     "record.rs",
+    "node.rs",
+    "node",
     "report.rs",
     "report",
     "controller/due.rs",
