@@ -4,8 +4,10 @@ mod check;
 mod cluster;
 mod credentials;
 mod files;
+mod installation;
 mod manifests;
 mod node;
+mod node_probe;
 mod words;
 
 use std::io::Write;
@@ -49,7 +51,9 @@ enum Command {
     /// Print the CustomResourceDefinition of RegistryCheck.
     Crd,
     /// Print everything that an installation without Helm consists of.
-    Manifests,
+    Manifests(installation::Arguments),
+    /// Try an image as the node does that this runs on; the controller starts it in a pod there.
+    NodeProbe(Box<node_probe::Arguments>),
     /// Say what a code means, or what the message of a failed pull says.
     Explain(explain::Explain),
     /// Print what a shell needs to complete this command line.
@@ -86,6 +90,8 @@ struct Run {
     /// may be given several times.
     #[arg(long = "insecure-host", value_name = "HOST")]
     insecure_hosts: Vec<String>,
+    #[command(flatten)]
+    node_probe: installation::NodeProbeArguments,
     /// Log as JSON.
     #[arg(long)]
     log_json: bool,
@@ -154,7 +160,10 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => return check::run(&arguments),
         Command::Credentials(arguments) => return credentials::run(&arguments),
         Command::Crd => print(&install::yaml(&[install::crd()])?)?,
-        Command::Manifests => print(&install::yaml(&install::manifests())?)?,
+        Command::Manifests(arguments) => {
+            print(&install::yaml(&install::manifests(&arguments.options()))?)?;
+        }
+        Command::NodeProbe(arguments) => return node_probe::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments)?,
         Command::Completions { shell } => completions(shell)?,
     }
@@ -221,6 +230,7 @@ async fn run_controller(arguments: Run) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let telemetry = Arc::new(Telemetry::new());
     let settings = Settings {
+        node_probe: arguments.node_probe.settings(),
         namespace: arguments.namespace,
         identity: controller::identity(arguments.pod_name),
         keep_recovered: arguments.keep_recovered,

@@ -20,8 +20,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::api::RegistryCheck;
 use crate::image::Host;
-use crate::image::platform::Platform;
 use crate::probe::Prober;
+use crate::resolve::platform::NodeFacts;
 use crate::server::Telemetry;
 use crate::target::pod::Pod;
 
@@ -30,6 +30,7 @@ mod clock;
 mod due;
 mod ensure;
 mod lease;
+pub mod node;
 mod ownership;
 pub mod pods;
 mod watching;
@@ -39,6 +40,7 @@ pub use lease::Identity;
 
 use checks::Memory;
 use lease::{Candidate, Leadership};
+use node::{NodeProbe, Nodes};
 use pods::{Index, Key};
 
 /// The Lease that the leader holds.
@@ -59,6 +61,8 @@ pub struct Settings {
     pub keep_recovered: Duration,
     /// Registries for which `spec.insecure` is honoured.
     pub insecure_hosts: Vec<String>,
+    /// How nodes are asked; `None` where they are not.
+    pub node_probe: Option<NodeProbe>,
 }
 
 /// What every part of the controller shares.
@@ -72,9 +76,11 @@ struct Context {
     /// What is known of each check, by its uid. It outlives a loss of leadership.
     memory: Arc<Mutex<HashMap<String, Memory>>>,
     checks: Store<RegistryCheck>,
-    /// The platforms of nodes that were asked for, by the node's name. A node of another
-    /// platform has another name.
-    platforms: Mutex<BTreeMap<String, Platform>>,
+    /// What is known of nodes that were asked for, by the node's name. A node of another
+    /// platform or pool has another name.
+    node_facts: Mutex<BTreeMap<String, NodeFacts>>,
+    /// How nodes are asked; `None` where they are not.
+    nodes: Option<Nodes>,
     /// Keys to make sure of: a check exists, and it is reconciled.
     changed: mpsc::UnboundedSender<Key>,
     /// Checks to reconcile.
@@ -90,8 +96,18 @@ impl Context {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn platforms(&self) -> MutexGuard<'_, BTreeMap<String, Platform>> {
-        self.platforms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn node_facts(&self) -> MutexGuard<'_, BTreeMap<String, NodeFacts>> {
+        self.node_facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an event is about a pod of the node probe, whose image is our own affair.
+    fn is_own(&self, event: &Event<Pod>) -> bool {
+        let (Event::InitApply(pod) | Event::Apply(pod) | Event::Delete(pod)) = event else {
+            return false;
+        };
+        let settings = self.settings.node_probe.as_ref();
+        let own = settings.map(|settings| settings.shape.namespace.as_str());
+        own.is_some() && pod.metadata.namespace.as_deref() == own
     }
 
     /// All checks of a namespace and registry that are to stay.
@@ -201,7 +217,8 @@ async fn lead(
         telemetry: Arc::clone(telemetry),
         index: Mutex::default(),
         memory: Arc::clone(memory),
-        platforms: Mutex::default(),
+        node_facts: Mutex::default(),
+        nodes: nodes_of(clients, settings),
         checks: checks.clone(),
         changed,
         triggers,
@@ -224,8 +241,21 @@ async fn lead(
     tokio::join!(
         reconciled,
         watch_pods(&context, Api::all(clients.watches.clone())),
-        ensure::ensure(&context, keys)
+        ensure::ensure(&context, keys),
+        remove_left_over_pods(&context)
     );
+}
+
+fn nodes_of(clients: &Clients, settings: &Settings) -> Option<Nodes> {
+    let settings = settings.node_probe.clone()?;
+    Some(Nodes::new(clients.requests.clone(), settings))
+}
+
+/// Whoever led before may have left pods of the node probe.
+async fn remove_left_over_pods(context: &Context) {
+    if let Some(nodes) = &context.nodes {
+        nodes.sweep_now_and_then().await;
+    }
 }
 
 /// A channel's values, as a stream.
@@ -240,6 +270,7 @@ async fn watch_pods(context: &Context, pods: Api<Pod>) {
     let mut events = std::pin::pin!(watching::watch(pods));
     while let Some(event) = events.next().await {
         let keys = match event {
+            Ok(event) if context.is_own(&event) => continue,
             Ok(event) => {
                 let keys = index_event(&mut context.index(), &event);
                 if matches!(event, Event::InitDone) {

@@ -4,13 +4,15 @@
 //! test fails when it is stale. The rights are here, beside the names that the code uses:
 //! whatever is granted is used.
 
-use std::collections::BTreeMap;
-
-use kube::{CustomResourceExt as _, Resource as _};
+use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
 
 use crate::api::RegistryCheck;
-use crate::controller::LEASE;
+use crate::node::Shape;
+
+mod deployment;
+pub mod node_probe;
+mod rights;
 
 /// The namespace, the name of every object, and the name of the service account.
 pub const NAME: &str = "registrycheck";
@@ -18,12 +20,19 @@ pub const NAME: &str = "registrycheck";
 pub const IMAGE: &str = concat!("registrycheck.dev/registrycheck:", env!("CARGO_PKG_VERSION"));
 /// The ConfigMap with authorities to trust for registries; it may be missing.
 pub const CA_CONFIG_MAP: &str = "registrycheck-ca";
-/// Where it is mounted.
-const CA_DIRECTORY: &str = "/etc/registrycheck/ca";
-/// The user of the image.
-const USER: u32 = 65_532;
-/// The port of the server.
-const PORT: u16 = 8_080;
+
+/// What an installation has beside what every one has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The node probe; `None` leaves out all that is for it.
+    pub node_probe: Option<Shape>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { node_probe: Some(node_probe::shape()) }
+    }
+}
 
 /// Objects as one YAML text of several documents.
 ///
@@ -41,17 +50,19 @@ pub fn crd() -> Value {
 }
 
 /// All objects, in the order in which they have to be created.
-pub fn manifests() -> Vec<Value> {
-    vec![
+pub fn manifests(options: &Options) -> Vec<Value> {
+    let mut objects = vec![
         namespace(),
         crd(),
         service_account(),
-        cluster_role(),
-        cluster_role_binding(),
-        role(),
-        role_binding(),
-        deployment(),
-    ]
+        rights::cluster_role(),
+        rights::cluster_role_binding(),
+        rights::role(),
+        rights::role_binding(),
+    ];
+    objects.extend(options.node_probe.iter().flat_map(node_probe::objects));
+    objects.push(deployment::deployment(options));
+    objects
 }
 
 fn labels() -> Value {
@@ -79,133 +90,4 @@ fn namespace() -> Value {
 
 fn service_account() -> Value {
     json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(true)})
-}
-
-/// Secrets are read by name and never listed; nothing else of a namespace is changed but
-/// RegistryChecks and Events.
-fn cluster_role() -> Value {
-    let group = RegistryCheck::group(&());
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": metadata(false),
-        "rules": [
-            {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
-            {"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": ["get"]},
-            {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
-            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
-            {
-                "apiGroups": [group],
-                "resources": ["registrychecks"],
-                "verbs": ["get", "list", "watch", "create", "delete"],
-            },
-            {"apiGroups": [group], "resources": ["registrychecks/status"], "verbs": ["patch"]},
-            {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
-        ],
-    })
-}
-
-fn cluster_role_binding() -> Value {
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": metadata(false),
-        "roleRef": role_ref("ClusterRole"),
-        "subjects": subjects(),
-    })
-}
-
-/// A lease can be created only without a name in the rule (Kubernetes documentation, RBAC,
-/// "Referring to resources").
-fn role() -> Value {
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": metadata(true),
-        "rules": [
-            {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-            {
-                "apiGroups": ["coordination.k8s.io"],
-                "resources": ["leases"],
-                "resourceNames": [LEASE],
-                "verbs": ["get", "update"],
-            },
-        ],
-    })
-}
-
-fn role_binding() -> Value {
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": metadata(true),
-        "roleRef": role_ref("Role"),
-        "subjects": subjects(),
-    })
-}
-
-fn role_ref(kind: &str) -> Value {
-    json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": NAME})
-}
-
-fn subjects() -> Value {
-    json!([{"kind": "ServiceAccount", "name": NAME, "namespace": NAME}])
-}
-
-fn deployment() -> Value {
-    let selector = BTreeMap::from([("app.kubernetes.io/name", NAME)]);
-    json!({
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(true),
-        "spec": {
-            "replicas": 1,
-            "selector": {"matchLabels": selector},
-            "template": {
-                "metadata": {"labels": labels()},
-                "spec": {
-                    "serviceAccountName": NAME,
-                    "securityContext": {
-                        "runAsNonRoot": true,
-                        "runAsUser": USER,
-                        "runAsGroup": USER,
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
-                    "containers": [container()],
-                    "volumes": [{
-                        "name": "ca",
-                        "configMap": {"name": CA_CONFIG_MAP, "optional": true},
-                    }],
-                },
-            },
-        },
-    })
-}
-
-fn container() -> Value {
-    let field = |path: &str| json!({"fieldRef": {"fieldPath": path}});
-    let probe = |path: &str, seconds: u32| json!({"httpGet": {"path": path, "port": "http"}, "periodSeconds": seconds});
-    json!({
-        "name": NAME,
-        "image": IMAGE,
-        "imagePullPolicy": "IfNotPresent",
-        "args": ["run", format!("--ca-directory={CA_DIRECTORY}")],
-        "env": [
-            {"name": "POD_NAME", "valueFrom": field("metadata.name")},
-            {"name": "POD_NAMESPACE", "valueFrom": field("metadata.namespace")},
-        ],
-        "ports": [{"name": "http", "containerPort": PORT}],
-        "livenessProbe": probe("/livez", 10),
-        "readinessProbe": probe("/readyz", 2),
-        "resources": {
-            "requests": {"cpu": "20m", "memory": "32Mi"},
-            "limits": {"memory": "128Mi"},
-        },
-        "securityContext": {
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [{"name": "ca", "mountPath": CA_DIRECTORY, "readOnly": true}],
-    })
 }

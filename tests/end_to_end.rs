@@ -16,6 +16,7 @@ mod credentials;
 mod describe;
 mod events;
 mod lifecycle;
+mod node_probe;
 mod paged;
 mod pods;
 mod remedies;
@@ -28,7 +29,11 @@ mod survival;
 fn installed() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        ground::install(&["--keep-recovered=15s", "--insecure-host=plain.test:5000"]);
+        ground::install(&[
+            "--keep-recovered=15s",
+            "--insecure-host=plain.test:5000",
+            "--node-probe-allow-node-selector=true",
+        ]);
     });
 }
 

@@ -25,7 +25,10 @@ fn the_crd_is_fresh() {
 
 #[test]
 fn the_manifests_are_fresh() {
-    check("deploy/registrycheck.yaml", &install::yaml(&install::manifests()).unwrap());
+    check(
+        "deploy/registrycheck.yaml",
+        &install::yaml(&install::manifests(&install::Options::default())).unwrap(),
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use registrycheck::api::{Condition, ConditionStatus, RegistryCheck};
-use registrycheck::install;
+use registrycheck::{install, node};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -123,14 +123,20 @@ pub(crate) fn install(extra: &[&str]) {
     let mut objects: Vec<Value> =
         documents.map(|document| Value::deserialize(document).unwrap()).collect();
     let ca = std::fs::read_to_string(ground().ca()).unwrap();
-    objects.insert(
-        1,
-        json!({
+    for (name, namespace) in
+        [(install::CA_CONFIG_MAP, install::NAME), (node::CA_CONFIG_MAP, node::NAMESPACE)]
+    {
+        let is_namespace = |object: &Value| {
+            object["kind"] == "Namespace" && object["metadata"]["name"] == namespace
+        };
+        let place = objects.iter().position(is_namespace).unwrap();
+        let config_map = json!({
             "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": install::CA_CONFIG_MAP, "namespace": install::NAME},
+            "metadata": {"name": name, "namespace": namespace},
             "data": {"test-ca.crt": ca},
-        }),
-    );
+        });
+        objects.insert(place + 1, config_map);
+    }
     let deployment = objects.iter_mut().find(|object| object["kind"] == "Deployment").unwrap();
     let container = &mut deployment["spec"]["template"]["spec"]["containers"][0];
     let arguments = container["args"].as_array_mut().unwrap();

@@ -8,6 +8,8 @@ mod answer;
 mod asked;
 mod surroundings;
 
+pub(super) use asked::Asked;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,7 +30,6 @@ use crate::resolve::hosts;
 use super::Output;
 use super::node::NodeArguments;
 use answer::Answer;
-use asked::Asked;
 use surroundings::Surroundings;
 
 /// The arguments of the command.
@@ -108,7 +109,7 @@ pub(super) struct Arguments {
     allow_loopback: bool,
 }
 
-fn parse_platform(text: &str) -> Result<Platform, String> {
+pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
     Platform::parse(text).ok_or_else(|| {
         format!(
             "{text} is no platform: write for example linux/amd64, or with a variant linux/arm/v7"
@@ -145,10 +146,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Reads what belongs to the image, and asks its registry where that has not decided.
 async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, Surroundings)> {
-    let image = &match asked {
-        Asked::Image(image) => image.clone(),
-        Asked::Registry(registry) => registry.stand_in(),
-    };
+    let image = &asked.image();
     let surroundings = surroundings::read(arguments, image).await?;
     let prober = prober(arguments, asked.registry(), &surroundings)?;
     let mut record = Record {
@@ -187,7 +185,7 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever types a command means now")]
-fn time_of_day() -> jiff::Timestamp {
+pub(super) fn time_of_day() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 

@@ -24,6 +24,7 @@ mod memory;
 mod probing;
 mod recall;
 mod settle;
+mod vantage;
 
 pub(crate) use memory::{Memory, count_failure};
 

@@ -80,7 +80,7 @@ fn filled(code: Code, names: Names<'_>) -> String {
 }
 
 /// Whether a host is a registry of Azure.
-pub(super) fn is_azure(host: &str) -> bool {
+pub fn is_azure(host: &str) -> bool {
     let suffixes = [".azurecr.io", ".azurecr.cn", ".azurecr.us", ".azurecr.sovcloud-azure.fr"];
     suffixes.iter().any(|suffix| host.ends_with(suffix))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use registrycheck::api::ConditionStatus;
-use registrycheck::install;
+use registrycheck::{install, node};
 
 use super::installed;
 use crate::ground::{Namespace, eventually, ground, kubectl, ready, try_kubectl};
@@ -45,6 +45,11 @@ async fn the_account_may_do_what_it_does_and_nothing_else() {
             "leases.coordination.k8s.io [] [registrycheck] [get update]"
         ],
     );
+    let at_the_probes: BTreeSet<String> =
+        listed(ACCOUNT, node::NAMESPACE).difference(&everybody).cloned().collect();
+    let more: Vec<&String> = at_the_probes.difference(&anywhere).collect();
+    // Together with the right to watch pods everywhere.
+    assert_eq!(more, ["pods [] [] [get list watch create delete]"]);
     for forbidden in
         [["list", "secrets"], ["watch", "secrets"], ["create", "pods"], ["list", "nodes"]]
     {

@@ -4,7 +4,7 @@ use crate::image::{Host, ImageError, ImageRef};
 
 /// What is asked about.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(in crate::cli) enum Asked {
     /// An image.
     Image(ImageRef),
     /// A registry, and then the login alone.
@@ -19,10 +19,18 @@ impl Asked {
     /// # Errors
     ///
     /// Where it is neither; the error says what to write instead.
-    pub(super) fn parse(text: &str) -> Result<Self, ImageError> {
+    pub(in crate::cli) fn parse(text: &str) -> Result<Self, ImageError> {
         match as_registry(text) {
             Some(registry) => Ok(Self::Registry(registry)),
             None => ImageRef::parse(text).map(Self::Image),
+        }
+    }
+
+    /// The image, or one that stands in for all of the registry's.
+    pub(in crate::cli) fn image(&self) -> ImageRef {
+        match self {
+            Self::Image(image) => image.clone(),
+            Self::Registry(registry) => registry.stand_in(),
         }
     }
 

@@ -72,6 +72,13 @@ pub(crate) fn count_failure(context: &Context, check: &RegistryCheck) -> u32 {
     memory.failures - 1
 }
 
+/// Whether somebody asks for a probe now.
+pub(super) fn is_asked_for(context: &Context, check: &RegistryCheck) -> bool {
+    let memory = context.memory();
+    let known = memory.get(&uid_of(check)).and_then(|memory| memory.requested_at.as_deref());
+    check.requested_at() != known
+}
+
 /// The outcomes that still hold: none where a probe is due.
 pub(super) fn remembered(
     context: &Context,

@@ -1,6 +1,7 @@
 //! Probing: each target of a check becomes an outcome.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
 
 use futures::stream::{self, StreamExt};
 
@@ -12,12 +13,13 @@ use crate::image::ImageRef;
 use crate::image::platform::Platform;
 use crate::probe::{Options, Prober};
 use crate::report::Outcome;
+use crate::resolve::platform::NodeFacts;
 use crate::resolve::{self, Fetched, Versions};
 use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
 use super::super::{Context, clock, due};
-use super::Error;
-use super::memory::{TargetKey, target_key};
+use super::memory::{TargetKey, is_asked_for, target_key};
+use super::{Error, vantage};
 
 /// How many images of one check are probed at once.
 const PROBES_AT_ONCE: usize = 4;
@@ -26,8 +28,8 @@ const PROBES_AT_ONCE: usize = 4;
 pub(super) struct Ground {
     /// The pull secrets of each list.
     fetched: BTreeMap<SecretSource, Fetched>,
-    /// The platforms of the nodes of failing pods, by the node's name, where they are known.
-    platforms: BTreeMap<String, Platform>,
+    /// What is known of the nodes of failing pods, by the node's name.
+    nodes: BTreeMap<String, NodeFacts>,
     /// How `spec.images` are probed; pods' images are probed as a node would.
     lax: Lax,
     /// The versions of all that was read.
@@ -67,30 +69,30 @@ pub(super) async fn prepare(
         Some(versions) => laxity(context, check, versions).await?,
         None => Lax::No,
     };
-    let platforms = platforms(context, targets).await?;
-    Ok(Ground { fetched, platforms, lax, versions })
+    let nodes = facts(context, targets).await?;
+    Ok(Ground { fetched, nodes, lax, versions })
 }
 
-/// The platform of the first node of each target, of which there is one for each failure.
-async fn platforms(
+/// What is known of the first node of each target, of which there is one for each failure.
+async fn facts(
     context: &Context,
     targets: &[Target],
-) -> Result<BTreeMap<String, Platform>, Error> {
-    let mut platforms = BTreeMap::new();
+) -> Result<BTreeMap<String, NodeFacts>, Error> {
+    let mut nodes = BTreeMap::new();
     for node in targets.iter().filter_map(node) {
-        let known = context.platforms().get(node).cloned();
-        let platform = match known {
-            Some(platform) => Some(platform),
+        let known = context.node_facts().get(node).cloned();
+        let facts = match known {
+            Some(facts) => Some(facts),
             None => {
-                resolve::platform::platform(&context.client, node).await.map_err(Error::Resolve)?
+                resolve::platform::facts(&context.client, node).await.map_err(Error::Resolve)?
             }
         };
-        if let Some(platform) = platform {
-            context.platforms().insert(node.to_owned(), platform.clone());
-            platforms.insert(node.to_owned(), platform);
+        if let Some(facts) = &facts {
+            context.node_facts().insert(node.to_owned(), facts.clone());
         }
+        nodes.insert(node.to_owned(), facts.unwrap_or_default());
     }
-    Ok(platforms)
+    Ok(nodes)
 }
 
 fn node(target: &Target) -> Option<&str> {
@@ -108,12 +110,6 @@ async fn laxity(
     let refused = |message: String, remedy: &str| {
         Ok(Lax::Refused(diagnose::skipped(message, remedy.to_owned())))
     };
-    if spec.vantage == VantageChoice::Node {
-        return refused(
-            "spec.vantage is Node, and this version probes from the pod network only".to_owned(),
-            "Set spec.vantage to Auto or Pod.",
-        );
-    }
     let allowed = context.settings.insecure_hosts.contains(&spec.registry);
     if spec.insecure && !allowed {
         return refused(
@@ -174,6 +170,7 @@ pub(super) async fn outcomes(
     ground: &Ground,
     known: &HashMap<TargetKey, Outcome>,
 ) -> Vec<Outcome> {
+    let began = Instant::now();
     let settled: Vec<Option<Outcome>> = targets
         .iter()
         .map(|target| match known.get(&target_key(target)) {
@@ -197,12 +194,25 @@ pub(super) async fn outcomes(
     });
     let answers: BTreeMap<Question<'_>, Evidence> =
         stream::iter(answers.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await;
-    let outcomes = targets.iter().zip(settled).map(|(target, settled)| {
-        settled.unwrap_or_else(|| {
-            outcome(check, target, ground, answers.get(&question(target, ground)))
-        })
+    let since = is_asked_for(context, check).then_some(began);
+    let answers = &answers;
+    let outcomes = targets.iter().zip(settled).map(|(target, settled)| async move {
+        match (settled, answers.get(&question(target, ground))) {
+            (Some(settled), _) => settled,
+            (None, Some(evidence)) => {
+                let (facts, evidence) = (ground.node(target), evidence.clone());
+                let evidence =
+                    vantage::with_node(context, check, target, facts, since, evidence).await;
+                outcome(check, target, ground, evidence)
+            }
+            (None, None) => {
+                let message = format!("{} was not looked at yet", target.image);
+                let diagnosis = diagnose::skipped(message, String::new());
+                Outcome { target: target.clone(), diagnosis, evidence: None }
+            }
+        }
     });
-    outcomes.collect()
+    stream::iter(outcomes.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await
 }
 
 /// What a probe is about: the image, with whose secrets, for which platform, and whether the
@@ -210,7 +220,7 @@ pub(super) async fn outcomes(
 type Question<'target> = (&'target str, &'target SecretSource, Option<&'target Platform>, bool);
 
 fn question<'target>(target: &'target Target, ground: &'target Ground) -> Question<'target> {
-    let platform = node(target).and_then(|node| ground.platforms.get(node));
+    let platform = ground.node(target).and_then(|(_, facts)| facts.platform.as_ref());
     (&target.image, &target.secrets, platform, target.complaint.is_none())
 }
 
@@ -238,6 +248,12 @@ async fn ask(
 }
 
 impl Ground {
+    /// The first node of a target, and what is known of it.
+    fn node<'ground>(&'ground self, target: &Target) -> Option<(&'ground str, &'ground NodeFacts)> {
+        let (name, facts) = self.nodes.get_key_value(node(target)?)?;
+        Some((name, facts))
+    }
+
     fn unattached(&self, source: &SecretSource, image: &ImageRef) -> Unattached {
         self.fetched.get(source).map(|fetched| fetched.unattached(image)).unwrap_or_default()
     }
@@ -271,21 +287,16 @@ fn explained_without_probe(
     diagnose::without_probe(subject, &ground.access(&target.secrets, &image).gaps)
 }
 
-fn outcome(
-    check: &RegistryCheck,
-    target: &Target,
-    ground: &Ground,
-    evidence: Option<&Evidence>,
-) -> Outcome {
-    let outcome = |diagnosis, evidence| Outcome { target: target.clone(), diagnosis, evidence };
-    let (Ok(image), Some(evidence)) = (ImageRef::parse(&target.image), evidence) else {
-        let message = format!("{} was not looked at yet", target.image);
-        return outcome(diagnose::skipped(message, String::new()), None);
-    };
+fn outcome(check: &RegistryCheck, target: &Target, ground: &Ground, evidence: Evidence) -> Outcome {
+    let image = &evidence.image;
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let complaint = target.complaint.as_ref();
-    let mut diagnosis =
-        diagnose::diagnose(Subject { namespace, image: &image, complaint }, evidence);
+    let mut diagnosis = diagnose::diagnose(Subject { namespace, image, complaint }, &evidence);
+    if let (VantageChoice::Node, None, Some(skipped)) =
+        (check.spec.vantage, complaint, vantage::skipped(&evidence))
+    {
+        diagnosis = skipped;
+    }
     if let Some(workload) = target.pods.first().and_then(PodRef::restartable) {
         diagnosis.name_workload(&workload);
     }
@@ -293,7 +304,7 @@ fn outcome(
     if let (Some(pullable), Lax::Yes(_, note), None) = (pullable, &ground.lax, complaint) {
         pullable.message = format!("{}, {note}, which a node may not do", pullable.message);
     }
-    outcome(diagnosis, Some(evidence.clone()))
+    Outcome { target: target.clone(), diagnosis, evidence: Some(evidence) }
 }
 
 /// Takes out what does not wait any more, after the probes: a pod that started meanwhile is

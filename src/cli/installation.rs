@@ -1,0 +1,98 @@
+//! What an installation consists of, as it is typed: for its manifests, and for the controller
+//! that runs in it.
+
+use clap::Args;
+
+use crate::controller::node::NodeProbe;
+use crate::image::ImageRef;
+use crate::install;
+use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Shape};
+
+/// The arguments of `registrycheck manifests`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Leave out the node probe: its namespace, its right to make pods there and its admission
+    /// policies.
+    #[arg(long, conflicts_with_all = ["image", "host_network", "user"])]
+    no_node_probe: bool,
+    #[command(flatten)]
+    pods: NodeProbePods,
+}
+
+/// How the pods of the node probe look. The admission policy admits no other.
+#[derive(Debug, Args)]
+struct NodeProbePods {
+    /// The image of the node probe's pods, which is this program's.
+    #[arg(long = "node-probe-image", default_value = install::IMAGE, value_parser = parse_image,
+        value_name = "IMAGE")]
+    image: String,
+    /// Whether they stand in the node's own network, as where its metadata service is closed to
+    /// pods.
+    #[arg(long = "node-probe-host-network", value_name = "BOOL", default_value = "false",
+        default_missing_value = "true", num_args = 0..=1, require_equals = true,
+        action = clap::ArgAction::Set)]
+    host_network: bool,
+    /// As whom they read the node's azure.json; AKS lets only root read it.
+    #[arg(long = "node-probe-user", default_value_t = OWNER_OF_THE_FILE, value_name = "UID",
+        value_parser = clap::value_parser!(i64).range(0..=i64::from(i32::MAX)))]
+    user: i64,
+}
+
+impl NodeProbePods {
+    fn shape(&self, namespace: &str) -> Shape {
+        Shape {
+            namespace: namespace.to_owned(),
+            image: self.image.clone(),
+            user: self.user,
+            host_network: self.host_network,
+        }
+    }
+}
+
+impl Arguments {
+    pub(super) fn options(&self) -> install::Options {
+        let shape = || self.pods.shape(NAMESPACE);
+        install::Options { node_probe: (!self.no_node_probe).then(shape) }
+    }
+}
+
+/// How the controller asks nodes.
+#[derive(Debug, Args)]
+pub(super) struct NodeProbeArguments {
+    /// Ask nodes too, each in a pod of its own, where what they themselves have could decide.
+    #[arg(long = "node-probe", value_name = "BOOL", default_value = "false",
+        default_missing_value = "true", num_args = 0..=1, require_equals = true,
+        action = clap::ArgAction::Set)]
+    is_on: bool,
+    /// The namespace of these pods, which the installation makes.
+    #[arg(long = "node-probe-namespace", id = "node_probe_namespace", default_value = NAMESPACE, value_name = "NAMESPACE")]
+    namespace: String,
+    /// How many of them may run at once, at most 10.
+    #[arg(long = "node-probe-limit", default_value_t = 3, value_name = "NUMBER",
+        value_parser = clap::value_parser!(u8).range(1..=10))]
+    limit: u8,
+    /// Whether spec.nodeSelector of a RegistryCheck chooses the node that is asked about
+    /// spec.images.
+    #[arg(long = "node-probe-allow-node-selector", value_name = "BOOL", default_value = "false",
+        default_missing_value = "true", num_args = 0..=1, require_equals = true,
+        action = clap::ArgAction::Set)]
+    allow_node_selector: bool,
+    #[command(flatten)]
+    pods: NodeProbePods,
+}
+
+impl NodeProbeArguments {
+    /// The settings; `None` where no node is asked.
+    pub(super) fn settings(&self) -> Option<NodeProbe> {
+        self.is_on.then(|| NodeProbe {
+            shape: self.pods.shape(&self.namespace),
+            limit: self.limit.into(),
+            allow_node_selector: self.allow_node_selector,
+        })
+    }
+}
+
+/// What no reference of an image is would be no text of a policy either.
+fn parse_image(text: &str) -> Result<String, String> {
+    ImageRef::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,171 @@
+//! Vantage: whether a node is to be asked too, and what it sees.
+
+use std::time::Instant;
+
+use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
+use crate::complaint::Complaint;
+use crate::diagnose::remedy::is_azure;
+use crate::diagnose::{self, Diagnosis, Heard, Subject, Verdict};
+use crate::evidence::Evidence;
+use crate::evidence::node::{NodeSeen, NodeView};
+use crate::image::platform::Platform;
+use crate::node::Place;
+use crate::node::progress::{self, Skipped};
+use crate::resolve::platform::NodeFacts;
+use crate::target::Target;
+
+use super::super::node::Wanted;
+use super::super::{Context, due};
+
+/// Why a node is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// The spec wants it.
+    Wanted,
+    /// Its own identity could decide.
+    Identity,
+    /// The kubelet says something else than the pod network.
+    Contradiction,
+}
+
+/// What the decision rests on.
+struct Considered<'considered> {
+    namespace: &'considered str,
+    choice: VantageChoice,
+    target: &'considered Target,
+    evidence: &'considered Evidence,
+    previous: &'considered RegistryCheckStatus,
+}
+
+/// Adds to what the pod network saw what the target's node sees, where that is to be asked.
+pub(super) async fn with_node(
+    context: &Context,
+    check: &RegistryCheck,
+    target: &Target,
+    facts: Option<(&str, &NodeFacts)>,
+    since: Option<Instant>,
+    mut evidence: Evidence,
+) -> Evidence {
+    let previous = check.status.clone().unwrap_or_default();
+    let considered = Considered {
+        namespace: check.metadata.namespace.as_deref().unwrap_or_default(),
+        choice: check.spec.vantage,
+        target,
+        evidence: &evidence,
+        previous: &previous,
+    };
+    let Some(why) = why(&considered) else { return evidence };
+    let view = view(context, check, facts, since, why, &evidence).await;
+    if let Some(NodeView { seen: NodeSeen::Walked { evidence }, .. }) = &view {
+        context.telemetry.probed(evidence);
+    }
+    evidence.node = view.map(Box::new);
+    evidence
+}
+
+/// Why a node is to be asked; `None` where it is not.
+fn why(considered: &Considered<'_>) -> Option<Why> {
+    let Considered { choice, target, evidence, .. } = considered;
+    match &target.complaint {
+        // No probe sees what the node refuses by itself.
+        Some(
+            Complaint::InvalidName
+            | Complaint::KeyringBroken { .. }
+            | Complaint::NeverPull
+            | Complaint::InspectFailed { .. }
+            | Complaint::SignatureRejected { .. },
+        ) => return None,
+        Some(Complaint::PullFailed { .. }) | None => {}
+    }
+    match choice {
+        VantageChoice::Pod => None,
+        VantageChoice::Node => Some(Why::Wanted),
+        VantageChoice::Auto if identity_could_decide(evidence) => Some(Why::Identity),
+        VantageChoice::Auto => is_contradicted(considered).then_some(Why::Contradiction),
+    }
+}
+
+/// Whether a registry of Azure wants a credential, and served the image to none: the node's
+/// identity is one that the kubelet tries after all of them.
+fn identity_could_decide(evidence: &Evidence) -> bool {
+    is_azure(evidence.image.registry().name()) && evidence.lacks_credential()
+}
+
+/// Whether the kubelet's words contradict what the pod network was served.
+fn is_contradicted(considered: &Considered<'_>) -> bool {
+    let Considered { namespace, target, evidence, previous, .. } = considered;
+    if target.complaint.is_none() {
+        return false;
+    }
+    let subject =
+        Subject { namespace, image: &evidence.image, complaint: target.complaint.as_ref() };
+    let diagnosis = diagnose::diagnose(subject, evidence);
+    let is_served = diagnosis.verdict == Verdict::Pullable;
+    let heard = Heard { fresh: target.fresh, before: &previous.findings };
+    let said = diagnose::contradict(subject, &target.image, evidence, heard, diagnosis);
+    is_served && said.verdict == Verdict::NotPullable
+}
+
+async fn view(
+    context: &Context,
+    check: &RegistryCheck,
+    facts: Option<(&str, &NodeFacts)>,
+    since: Option<Instant>,
+    why: Why,
+    evidence: &Evidence,
+) -> Option<NodeView> {
+    let skipped = |node: &str, skipped: Skipped| {
+        let node = node.to_owned();
+        Some(NodeView { node, host_network: false, seen: skipped.into() })
+    };
+    let name = facts.map_or("", |(name, _)| name);
+    let Some(nodes) = &context.nodes else {
+        return match why {
+            Why::Wanted | Why::Identity => skipped(name, progress::off()),
+            // What the words say of the node stands as it is.
+            Why::Contradiction => None,
+        };
+    };
+    let selector = &check.spec.node_selector;
+    let (place, pool) = match facts {
+        Some((name, facts)) if facts.platform.as_ref().is_some_and(is_windows) => {
+            return skipped(name, progress::windows(name));
+        }
+        Some((name, facts)) => {
+            let pool = facts
+                .pool
+                .as_ref()
+                .map_or_else(|| format!("node {name}"), |pool| format!("pool {pool}"));
+            (Place::Node(name.to_owned()), pool)
+        }
+        None if !selector.is_empty() && !nodes.allows_selectors() => {
+            return skipped(name, progress::selector_not_allowed());
+        }
+        None => (Place::Any(selector.clone()), format!("{selector:?}")),
+    };
+    let wanted = Wanted {
+        image: &evidence.image,
+        place,
+        pool,
+        platform: evidence.platform.as_ref(),
+        timeout: due::timeout(&check.spec),
+        as_identity: is_azure(evidence.image.registry().name()),
+        since,
+    };
+    Some(nodes.view(&wanted).await)
+}
+
+/// What there is to say where the spec wants the node alone, and it saw nothing.
+pub(super) fn skipped(evidence: &Evidence) -> Option<Diagnosis> {
+    match &evidence.node.as_ref()?.seen {
+        NodeSeen::Skipped { reason, remedy } => {
+            let message = format!("spec.vantage is Node, and {reason}");
+            Some(diagnose::skipped(message, remedy.clone()))
+        }
+        NodeSeen::Walked { .. } => None,
+    }
+}
+
+fn is_windows(platform: &Platform) -> bool {
+    platform.os == "windows"
+}
