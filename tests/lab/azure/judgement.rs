@@ -42,6 +42,10 @@ impl Judgement {
         format!("{}{verdict}", self.answer.check_acr)
     }
 
+    fn has_other_way(&self) -> bool {
+        self.answer.check_acr != UNTRIED
+    }
+
     fn pulls(&self) -> bool {
         self.kubelet.is_none()
     }
@@ -136,14 +140,13 @@ pub(crate) fn summarize(cases: &[Case], judged: &BTreeMap<String, Judgement>) ->
     let unexpected = wrong.iter().filter(|(case, _)| case.open.is_none()).count();
     let count = |is: fn(&Judgement) -> bool| rows.iter().filter(|(_, it)| is(it)).count();
     println!(
-        "{} cases: the kubelet does what is expected in {}, our verdict is the kubelet's in {}, our code is right in {}; check-acr is right in {}; {} differ, {unexpected} of them unexpectedly",
+        "{} cases: the kubelet does what is expected in {}, our verdict is the kubelet's in {}, our code is right in {}; check-acr is right in {} of the {} where we go its way; {} differ, {unexpected} of them unexpectedly",
         rows.len(),
         count(|it| it.as_expected),
         count(|it| it.agrees),
         count(|it| it.right),
-        count(
-            |it| it.answer.check_acr != UNTRIED && (it.answer.check_acr == "success") == it.pulls()
-        ),
+        count(|it| it.has_other_way() && (it.answer.check_acr == "success") == it.pulls()),
+        count(Judgement::has_other_way),
         wrong.len(),
     );
     unexpected > 0
