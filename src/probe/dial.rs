@@ -20,7 +20,7 @@ use super::trace::{Marks, Trace};
 
 /// What containerd's transport would call itself differently: our own name and where to read of
 /// it (RFC 9110, 10.1.5), so that whoever runs a registry knows who asks.
-const USER_AGENT: &str =
+pub(super) const USER_AGENT: &str =
     concat!("registrycheck/", env!("CARGO_PKG_VERSION"), " (+https://registrycheck.dev)");
 
 /// The client of one probe.

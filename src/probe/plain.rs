@@ -9,6 +9,7 @@ use url::Url;
 use crate::evidence::Failure;
 
 use super::connection::host_of;
+use super::dial::USER_AGENT;
 use super::protocol::clean;
 
 /// How long a server that does not speak TLS has to say what it speaks.
@@ -25,8 +26,10 @@ pub(super) async fn spoken(
     let Some(address) = address else { return Failure::Handshake { detail } };
     let address = SocketAddr::new(address, url.port_or_known_default().unwrap_or(443));
     let left = left.min(PATIENCE);
-    let request =
-        format!("HEAD /v2/ HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", host_of(url));
+    let host = host_of(url);
+    let request = format!(
+        "HEAD /v2/ HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nConnection: close\r\n\r\n"
+    );
     match tokio::time::timeout(left, first_words(address, request.as_bytes())).await {
         Ok(Ok(words)) if words.starts_with("HTTP/1") => Failure::PlainHttp,
         Ok(Ok(words)) if !words.is_empty() => {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::properties::{check, edited_bytes, edited_text};
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
@@ -138,4 +139,48 @@ fn a_refresh_token_is_read_and_nothing_of_the_rest_is_said() {
         let problem = refresh_token(body.as_bytes()).unwrap_err();
         assert!(!problem.contains("hunter2"), "{body}");
     }
+}
+
+#[test]
+fn whatever_realm_is_taken_is_the_same_registrys_behind_tls() {
+    let seeds = [
+        "https://shop.azurecr.io/oauth2/token",
+        "https://shop.westeurope.geo.azurecr.io/oauth2/token",
+        "https://other.azurecr.io:443/oauth2/token",
+        "https://user@shop.azurecr.io.example.com/oauth2/token",
+        "http://shop.azurecr.io/oauth2/token",
+    ];
+    let shards =
+        [".", "/", "@", ":", "\\", "#", "?", "http", "shop", ".azurecr.io", "%2e", "\t", "。", ""];
+    let domains = ["azurecr.io".to_owned()];
+    let registry = url("https://shop.azurecr.io/");
+    check(&edited_text(&seeds, &shards), |text| {
+        let Ok(service) = realm(&text, &registry, &domains) else { return };
+        let host = service.host_str().unwrap();
+        assert!(host.starts_with("shop.") && host.ends_with(".azurecr.io"), "{text}: {service}");
+        assert_eq!((service.scheme(), service.username()), ("https", ""), "{service}");
+        assert_eq!(exchange_url(&service).host(), service.host());
+    });
+}
+
+#[test]
+fn no_error_of_entra_breaks_anything_or_repeats_a_secret() {
+    let seeds = [
+        &br#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid. Trace ID: 1\r\nx hunter2","error_codes":[7000215],"correlation_id":"hunter2"}"#[..],
+        br#"{"error":"invalid_request","error_description":"Identity not found"}"#,
+        b"<html>hunter2</html>",
+    ];
+    let shards: &[&[u8]] =
+        &[b"AADSTS", b": ", b". ", b"Trace ID:", b"hunter2", b"\"", b"\xff", b"{", b"}", b""];
+    let bodies = edited_bytes(seeds.iter().map(|seed| seed.to_vec()).collect(), shards);
+    check(&bodies, |body| {
+        let answer = refusal(400, &HeaderMap::new(), &body, &[Secret::new("hunter2")]);
+        assert!(!format!("{answer:?}").contains("hunter2"));
+        for RegistryError { code, message } in &answer.errors {
+            assert!(code.chars().count() <= 200 && message.chars().count() <= 200);
+            assert!(!message.contains(['\r', '\n']));
+        }
+        repositories(&body);
+        let _ = refresh_token(&body);
+    });
 }
