@@ -18,7 +18,9 @@ const MOST_ENTRIES: usize = 3;
 pub(super) fn absence(subject: Subject<'_>, gaps: &[Gap], login: Option<Finding>) -> Vec<Finding> {
     let mut findings = of_gaps(subject, gaps);
     // That a provider is for other hosts is so on most nodes, and explains little.
-    let is_little = |finding: &Finding| finding.confidence == Confidence::Possible;
+    let is_little = |finding: &Finding| {
+        finding.confidence == Confidence::Possible || finding.code == Code::ProbeSkipped
+    };
     let is_tried = login.as_ref().is_some_and(|login| login.code != Code::ProbeSkipped);
     if findings.iter().all(is_little) && !is_tried {
         findings.insert(0, no_credentials(subject));
@@ -56,7 +58,8 @@ pub(super) fn beside_refused(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding>
 /// What is wrong although the image can be pulled.
 pub(super) fn beside_pullable(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
     let findings = of_gaps(subject, gaps).into_iter();
-    findings.filter(|finding| !is_of_others(finding)).map(Finding::into_warning).collect()
+    let is_idle = |finding: &Finding| is_of_others(finding) || finding.code == Code::ProbeSkipped;
+    findings.filter(|finding| !is_idle(finding)).map(Finding::into_warning).collect()
 }
 
 /// The pull secret that stops every pull of the pod, if there is one.

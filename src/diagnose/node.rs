@@ -50,7 +50,7 @@ impl Skipped<'_> {
 /// What a metadata service that is closed to pods leaves open, where the probe on the node stood
 /// in a pod's network.
 const CLOSED: &str = "the metadata service, which gives the kubelet's identity its tokens, does not answer pods there";
-const OPEN_IT: &str = "Let the node probe stand in the node's own network, with the option --node-probe-host-network of the controller.";
+const OPEN_IT: &str = "Let the node probe stand in the node's own network: registrycheck manifests --node-probe-host-network=true | kubectl apply -f -.";
 
 /// Says what the evidence of both places means.
 pub(super) fn diagnose(subject: Subject<'_>, evidence: &Evidence, view: &NodeView) -> Diagnosis {

@@ -2,7 +2,7 @@
 
 use crate::api::{Confidence, Severity};
 use crate::complaint::Complaint;
-use crate::evidence::{Evidence, StepName};
+use crate::evidence::{Evidence, StepName, Vantage};
 use crate::image::Host;
 
 use super::super::catalogue::Code;
@@ -24,13 +24,13 @@ pub(super) struct Difference {
 pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'_>>) -> Difference {
     let lasting = |finding| Difference { finding, passes: false, is_unseen: false };
     let unseen = |finding| Difference { finding, passes: false, is_unseen: true };
-    let Some(said) = said else { return lasting(unexplained(subject, &extent(evidence))) };
+    let Some(said) = said else { return lasting(unexplained(subject, evidence)) };
     let registry = subject.registry();
     let image = subject.image;
     let served = extent(evidence);
     let quoted = quote(said.cause);
     if let Some(mirror) = &said.mirror {
-        return unseen(of_mirror(subject, mirror, &served, &quoted));
+        return unseen(of_mirror(subject, evidence, mirror, &quoted));
     }
     let host = said.first.host.as_deref().unwrap_or(registry.as_str());
     let disagrees = |message: String, remedy: String| {
@@ -38,6 +38,7 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
         Finding::new(Code::NodeDisagrees, Confidence::Likely, message, remedy)
     };
     let place = place(evidence, registry);
+    let by = seen_by(evidence);
     let topic = Topic::of(said.first.code);
     if said.allows_no_credential()
         && let Some(used) = used(evidence)
@@ -46,11 +47,11 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
     }
     match topic {
         Topic::Lookup => lasting(disagrees(
-            format!("the node cannot look up {host}, and the pod network finds {place}"),
+            format!("the node cannot look up {host}, and {by} finds {place}"),
             format!("Look at the node's own resolver: the kubelet and the runtime use the node's /etc/resolv.conf and /etc/hosts, not the cluster's DNS. On the node: getent hosts {host}"),
         )),
         Topic::Connection => lasting(disagrees(
-            format!("the node gets no answer from {host}, and the pod network is served by {place}"),
+            format!("the node gets no answer from {host}, and {by} is served by {place}"),
             format!("Open the way from the node to {host}: its routes, the firewall of its network, the address that its own resolver finds. On the node: curl -v https://{host}/v2/"),
         )),
         Topic::Trust => {
@@ -64,19 +65,19 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
             lasting(finding)
         }
         Topic::Time => lasting(disagrees(
-            format!("the node takes the certificate of {host} for expired or not yet valid, and the pod network takes it for valid{}", seen(evidence, StepName::Tls)),
-            "Compare the node's clock with the right time: timedatectl on the node. If it is right, the node is shown another certificate than the pod network is.".to_owned(),
+            format!("the node takes the certificate of {host} for expired or not yet valid, and {by} takes it for valid{}", seen(evidence, StepName::Tls)),
+            "Compare the node's clock with the right time: timedatectl on the node. If it is right, the node is shown another certificate than this probe is.".to_owned(),
         )),
         Topic::Handshake => lasting(disagrees(
-            format!("what answers the node as {host} is not what serves the pod network at {place}"),
+            format!("what answers the node as {host} is not what serves {by} at {place}"),
             format!("Look at what stands between the node and {host}: a proxy, another address in the node's /etc/hosts, or a line in its /etc/containerd/certs.d. On the node: curl -v https://{host}/v2/"),
         )),
         Topic::Forbidden => lasting(disagrees(
-            format!("{host} refuses the node with a 403, and serves the pod network"),
+            format!("{host} refuses the node with a 403, and serves {by}"),
             format!("Let in the address by which the node leaves its network, which is another one than that of the pods: in the firewall of {host}, or in the rules of its private endpoint."),
         )),
         Topic::TokenService => lasting(disagrees(
-            format!("the node cannot reach the token service of {registry} at {host}, and the pod network gets what it needs"),
+            format!("the node cannot reach the token service of {registry} at {host}, and {by} gets what it needs"),
             format!("Open the way from the node to {host}. On the node: curl -v https://{host}/"),
         )),
         Topic::Fault => Difference {
@@ -91,28 +92,28 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
             is_unseen: false,
         },
         Topic::Refused | Topic::NoCredential | Topic::Hidden => lasting(disagrees(
-            format!("the node is refused, and the pod network is served {served} {}", with(evidence)),
+            format!("the node is refused, and {by} is served {served} {}", with(evidence)),
             "If a secret or a right was mended a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise look for a credential of the node's own, which is tried too: in the runtime's configuration, in config.json of the kubelet, or from a credential provider.".to_owned(),
         )),
         Topic::Absent => lasting(disagrees(
-            format!("the node is told that {image} is not there, and the pod network is served its manifest"),
+            format!("the node is told that {image} is not there, and {by} is served its manifest"),
             format!("If the image was pushed a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise the node asks another server: look for a mirror in its /etc/containerd/certs.d/{registry}."),
         )),
         Topic::DataHost if is_read_well(evidence, said) => lasting(disagrees(
-            format!("the node gets no answer from {host}, where {registry} keeps its layers, and the pod network is served {served}"),
+            format!("the node gets no answer from {host}, where {registry} keeps its layers, and {by} is served {served}"),
             format!("Open the way from the node to {host}: its routes, the firewall of its network, the address that its own resolver finds. On the node: curl -v https://{host}/"),
         )),
         Topic::Content if is_read_well(evidence, said) => lasting(disagrees(
-            format!("the node finds fault with what it is served ({}), and the pod network is served {served} without one", clause(said.first.code.row().title)),
+            format!("the node finds fault with what it is served ({}), and {by} is served {served} without one", clause(said.first.code.row().title)),
             format!("If the image was pushed a moment ago, wait for the kubelet's next attempt (within 5 minutes). Otherwise the node is served something else: look for a mirror in its /etc/containerd/certs.d/{registry}, and for a proxy that keeps old answers."),
         )),
         Topic::Node | Topic::Identity | Topic::Mirror | Topic::Proxy | Topic::Limit
         | Topic::DataHost | Topic::Content => unseen(of_words(
             subject,
             said,
-            &format!("{registry} serves {served} to the pod network, and the node fails all the same"),
+            &format!("{registry} serves {served} to {by}, and the node fails all the same"),
         )),
-        Topic::Nothing => lasting(unexplained(subject, &served)),
+        Topic::Nothing => lasting(unexplained(subject, evidence)),
     }
 }
 
@@ -162,10 +163,11 @@ fn of_words(subject: Subject<'_>, said: &Said<'_>, lead: &str) -> Finding {
     finding
 }
 
-fn of_mirror(subject: Subject<'_>, mirror: &str, served: &str, quoted: &str) -> Finding {
+fn of_mirror(subject: Subject<'_>, evidence: &Evidence, mirror: &str, quoted: &str) -> Finding {
     let registry = subject.registry();
+    let (served, by) = (extent(evidence), seen_by(evidence));
     let message = format!(
-        "the node asks the mirror {mirror} in place of {registry} and fails there, while {registry} itself serves {served} to the pod network; the kubelet says: {quoted}"
+        "the node asks the mirror {mirror} in place of {registry} and fails there, while {registry} itself serves {served} to {by}; the kubelet says: {quoted}"
     );
     Finding::new(
         Code::MirrorUnreachable,
@@ -176,14 +178,23 @@ fn of_mirror(subject: Subject<'_>, mirror: &str, served: &str, quoted: &str) -> 
 }
 
 /// The words say nothing of the cause.
-fn unexplained(subject: Subject<'_>, served: &str) -> Finding {
+fn unexplained(subject: Subject<'_>, evidence: &Evidence) -> Finding {
+    let (served, by) = (extent(evidence), seen_by(evidence));
     let words = match subject.complaint.and_then(Complaint::words) {
         Some(words) => format!(", while the kubelet has just failed: {}", quote(words)),
         None => ", while the kubelet has just failed to pull it".to_owned(),
     };
-    let message = format!("{} serves {served} to the pod network{words}", subject.registry());
+    let message = format!("{} serves {served} to {by}{words}", subject.registry());
     let remedy = subject.remedy(Code::NodeDisagrees, None);
     Finding::new(Code::NodeDisagrees, Confidence::Likely, message, remedy)
+}
+
+/// Whose probe it was that was served.
+fn seen_by(evidence: &Evidence) -> &'static str {
+    match evidence.vantage {
+        Vantage::Node => "a probe on the node",
+        Vantage::Pod | Vantage::Here => "the pod network",
+    }
 }
 
 /// A sentence of the catalogue as a clause.

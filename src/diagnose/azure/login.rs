@@ -86,7 +86,7 @@ fn closed_to_pods(subject: Subject<'_>, azure: &Azure) -> Finding {
         named(azure),
         subject.registry()
     );
-    let remedy = "Let the node probe stand in the node's own network, with the option --node-probe-host-network of the controller.";
+    let remedy = "Let the node probe stand in the node's own network: registrycheck manifests --node-probe-host-network=true | kubectl apply -f -.";
     Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy.to_owned())
 }
 

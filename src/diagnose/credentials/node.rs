@@ -74,6 +74,14 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
             ),
             azure::PROVIDER,
         ),
+        Gap::AccountTokenNotMade { account } => {
+            let message = format!(
+                "the identity that service account {account} names for {registry} was not tried, since this controller may make no token of that account"
+            );
+            let remedy = subject.fill(TOKEN_FOR, &[("ACCOUNT", account)]);
+            let finding = Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy);
+            (finding, azure::PROVIDER)
+        }
         Gap::SecretMissing { .. }
         | Gap::SecretForbidden { .. }
         | Gap::SecretIgnored { .. }
@@ -84,8 +92,7 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
         | Gap::NodeFileIgnored { .. }
         | Gap::NodeEntryDropped { .. }
         | Gap::NodeEntryNotMatching { .. }
-        | Gap::ProviderNotRun { .. }
-        | Gap::AccountTokenNotMade { .. } => return None,
+        | Gap::ProviderNotRun { .. } => return None,
     };
     Some(finding.of_credential(Some(format!("credential provider {provider}"))))
 }
@@ -131,6 +138,8 @@ pub(super) fn put_right(registry: &Host, source: &NodeSource, key: &str) -> Stri
         ),
     }
 }
+
+const TOKEN_FOR: &str = "Let the controller make tokens of that account, for its own --token-for too: registrycheck manifests --token-for NAMESPACE/ACCOUNT | kubectl apply -f -";
 
 /// A regional host of a registry serves what its login server does (Azure Container Registry,
 /// "Endpoints").

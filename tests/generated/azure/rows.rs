@@ -63,6 +63,12 @@ pub(super) const PAGES: &[Page] = &[
                 "the same, with a name that is nearly a registry's",
                 &[Code::RegistryNameSuspicious],
             ),
+            Row {
+                place: Some("D2"),
+                says: "the name has to be in lower case only",
+                codes: &[Code::InvalidImageReference],
+                without: "(the kubelet refuses such a name itself)",
+            },
             row(
                 "D3",
                 "the credentials aren't valid: a service principal's id, secret or tenant",

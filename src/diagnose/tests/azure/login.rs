@@ -210,6 +210,22 @@ fn a_failed_login_is_in_the_way_of_nothing_that_works_without_it() {
     check(&Evidence { gaps: Vec::new(), ..open }, Undecided, &[(Code::Inconclusive, Possible)]);
 }
 
+#[test]
+fn an_account_whose_token_may_not_be_made_leaves_its_identity_open() {
+    let gaps = vec![Gap::AccountTokenNotMade { account: "runner".to_owned() }];
+    let anonymous = Some(attempt(None, no_right()));
+    let pod = Evidence { vantage: Vantage::Pod, gaps, anonymous, ..at_azure() };
+    check(&pod, Undecided, &[(Code::NoCredentials, Likely), (Code::ProbeSkipped, Certain)]);
+    let told = &diagnosis(&pod).findings[1];
+    assert!(
+        told.remedy.contains("registrycheck manifests --token-for shop/runner "),
+        "{}",
+        told.remedy
+    );
+    let pulls = Evidence { attempts: vec![attempt(Some("good"), served())], ..pod };
+    check(&pulls, Pullable, &[(Code::Pullable, Certain)]);
+}
+
 /// The same failure of the registry is met by the opening and by the provider.
 #[test]
 fn a_registry_that_cannot_be_reached_is_found_once() {
