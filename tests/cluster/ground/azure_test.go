@@ -104,6 +104,10 @@ func TestARegistryIsReachedByItsAliases(t *testing.T) {
 	if response[7] != 4 || !bytes.HasSuffix(response, []byte{20, 62, 0, 9}) {
 		t.Errorf("three aliases and an address: %x", response)
 	}
+	response = l.resolve(append(query, 0, dnsTypeAlias, 0, 1))
+	if response[7] != 1 || !bytes.HasSuffix(response, encodeName("shop.trafficmanager.net")) {
+		t.Errorf("the first alias alone: %x", response)
+	}
 	if _, rest := l.byAlias("SHOP.fe.azcr.io"); !slices.Equal(rest, []string{"shop.eastus.cloudapp.azure.com"}) {
 		t.Errorf("what comes after an alias: %v", rest)
 	}

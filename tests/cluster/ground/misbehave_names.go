@@ -60,8 +60,13 @@ func (l *lab) resolve(query []byte) []byte {
 	if host == nil {
 		return reply(dnsNameError)
 	}
-	// The answer tells all names up to the last, and each by what came before.
+	// The answer tells all names up to the last, and each by what came before;
+	// who asks for an alias itself gets that one.
 	owner := []byte{0xc0, 12}
+	if kind == dnsTypeAlias && len(aliases) > 0 {
+		response[7] = 1
+		return append(response, record(owner, dnsTypeAlias, encodeName(aliases[0]))...)
+	}
 	for _, alias := range aliases {
 		response[7]++
 		response = append(response, record(owner, dnsTypeAlias, encodeName(alias))...)
