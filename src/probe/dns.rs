@@ -11,11 +11,12 @@ use hickory_resolver::config::{LookupIpStrategy, ServerOrderingStrategy};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use url::Url;
+
+use crate::access::azure::is_registry;
 
 use super::PrepareError;
 use super::address::{AddressPolicy, is_localhost};
-use super::protocol::{self, azure};
+use super::protocol;
 
 /// How many names are followed that lead to no address.
 const DANGLING_MAX: usize = 4;
@@ -118,7 +119,7 @@ impl Names {
             Found { addresses, aliases: Vec::new() }
         } else {
             match self.ask(host).await {
-                Err(LookupError::NotFound { .. }) if is_azure(host) => {
+                Err(LookupError::NotFound { .. }) if is_registry(host.trim_end_matches('.')) => {
                     return Err(none(self.dangling(host).await));
                 }
                 result => result?,
@@ -208,8 +209,4 @@ impl Names {
             None => words,
         }
     }
-}
-
-fn is_azure(host: &str) -> bool {
-    Url::parse(&format!("https://{host}/")).is_ok_and(|url| azure::is_public(&url))
 }

@@ -9,6 +9,7 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use url::Url;
 
+use crate::access::azure::REGISTRY_DOMAINS;
 use crate::access::{Access, Credential, Provenance};
 use crate::evidence::told::{PullLimit, Repository};
 use crate::evidence::{
@@ -22,7 +23,6 @@ use crate::secret::Secret;
 use super::connection::host_of;
 use super::exchange::{ANSWER_MAX, Body, Line, Question, Reply};
 use super::memory::Memory;
-use super::protocol::azure::REGISTRY_DOMAINS;
 use super::protocol::challenge::{Bearer, Demand};
 use super::protocol::{self, answer, jwt};
 use super::pull::Pulled;

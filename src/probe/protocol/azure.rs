@@ -17,10 +17,6 @@ use crate::secret::Secret;
 
 use super::{clean, clean_without, header, realm};
 
-/// The domains of Azure's registries in its public clouds (cloud-provider-azure,
-/// `pkg/credentialprovider/azure_credentials.go`).
-pub(in crate::probe) const REGISTRY_DOMAINS: [&str; 3] = ["azurecr.io", "azurecr.cn", "azurecr.us"];
-
 /// What a registry of Azure wants to know of whoever asks (Azure Container Registry,
 /// docs/http-headers.md).
 pub(in crate::probe) const SOURCE_HEADER: &str = "x-meta-source-client";
@@ -39,11 +35,6 @@ pub(in crate::probe) fn is_within(url: &Url, domains: &[String]) -> bool {
         let below = host.strip_suffix(&domain).filter(|_| !domain.is_empty());
         below.is_some_and(|below| below.len() > 1 && below.ends_with('.'))
     })
-}
-
-/// Whether a host is a registry of one of the public clouds.
-pub(in crate::probe) fn is_public(url: &Url) -> bool {
-    is_within(url, &REGISTRY_DOMAINS.map(str::to_owned))
 }
 
 /// Whether a token of Azure, or what a registry gives for one, may be sent to a registry.

@@ -7,6 +7,7 @@
 use psl::Psl as _;
 use url::{Host, Url};
 
+use crate::access::azure::is_registry;
 use crate::evidence::NotSent;
 
 use super::{azure, clean};
@@ -56,7 +57,9 @@ impl HostPolicy {
         }
         match (url.host(), registry.host()) {
             // All of Azure's registries are below one domain, whoever owns them.
-            _ if azure::is_public(registry) => azure::is_same_registry(url, registry),
+            _ if is_registry(registry.host_str().unwrap_or_default()) => {
+                azure::is_same_registry(url, registry)
+            }
             (Some(Host::Domain(one)), Some(Host::Domain(other))) => {
                 registrable(one).is_some_and(|domain| registrable(other) == Some(domain))
             }
