@@ -2,6 +2,7 @@
 //! registry of Azure do.
 
 mod confinement;
+mod hosts;
 mod login;
 mod pull;
 mod refused;

@@ -322,37 +322,6 @@ async fn a_silent_metadata_service_leaves_time_for_the_pull() {
 }
 
 #[tokio::test]
-async fn hosts_are_looked_up_in_the_order_in_which_they_are_met() {
-    let azure = Azure::new().await;
-    azure.world.zone.is_alias(HOST, "shop.privatelink.azurecr.io");
-    azure.world.zone.is_alias("shop.privatelink.azurecr.io", "r1.westeurope.cloudapp.azure.com");
-    azure.world.zone.has("r1.westeurope.cloudapp.azure.com", &["127.0.0.1"]);
-    let evidence = azure.probe().await;
-    let [own] = &evidence.lookups[..] else { panic!("{:?}", evidence.lookups) };
-    assert_eq!(own.host, HOST);
-    assert_eq!(own.aliases[0], "shop.privatelink.azurecr.io");
-    assert_eq!((own.aliases.len(), own.addresses.len()), (2, 1));
-}
-
-/// A private endpoint whose record is missing.
-#[tokio::test]
-async fn a_name_without_an_address_says_where_it_leads() {
-    let azure = Azure::new().await;
-    azure.world.zone.is_alias(HOST, "shop.privatelink.azurecr.io");
-    let evidence = azure.probe().await;
-    let End::Unreachable { failure: Failure::NameNotFound { .. }, .. } = evidence.opening.end
-    else {
-        panic!("{:?}", evidence.opening)
-    };
-    // check-acr looks the name up before it asks for a token.
-    assert_eq!(names(&evidence.azure.unwrap().check_acr.unwrap()), [(StepName::Dns, false)]);
-    assert_eq!(azure.metadata.seen().len(), 1);
-    let [own] = &evidence.lookups[..] else { panic!("{:?}", evidence.lookups) };
-    assert_eq!((own.host.as_str(), own.addresses.len()), (HOST, 0));
-    assert_eq!(own.aliases, ["shop.privatelink.azurecr.io"]);
-}
-
-#[tokio::test]
 async fn another_host_is_not_asked_for_a_token() {
     let mut azure = Azure::new().await;
     azure.login.cloud.registry_domains = vec!["azurecr.us".to_owned()];
