@@ -151,8 +151,9 @@ fn behind(subject: Subject<'_>, evidence: &Evidence, seen: &Evidence, place: &st
         if finding.code == Code::Pullable || is_same(&finding) {
             continue;
         }
-        // What stops the pod network behind the node's obstacle will stop the node there.
-        if goes_further {
+        // What stops the pod network behind the node's obstacle will stop the node there, unless
+        // the node has what the pod network lacks.
+        if goes_further && pod.verdict == Verdict::NotPullable {
             let confidence = finding.confidence.max(Confidence::Likely);
             findings.push(Finding { confidence, ..finding });
         } else {

@@ -1,5 +1,6 @@
 //! Differences: what the node met and the probe did not, in sentences.
 
+use crate::access::Provenance;
 use crate::api::{Confidence, Severity};
 use crate::complaint::Complaint;
 use crate::evidence::{Evidence, StepName, Vantage};
@@ -43,7 +44,7 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
     if said.allows_no_credential()
         && let Some(used) = used(evidence)
     {
-        return first_attempt(subject, &served, &used.to_string(), &quoted);
+        return first_attempt(subject, &served, used, &quoted);
     }
     match topic {
         Topic::Lookup => lasting(disagrees(
@@ -117,13 +118,29 @@ pub(super) fn of(subject: Subject<'_>, evidence: &Evidence, said: Option<&Said<'
     }
 }
 
-/// The first attempt of a new pod can be made before the kubelet knows of its secret.
-fn first_attempt(subject: Subject<'_>, served: &str, used: &str, quoted: &str) -> Difference {
+/// The first attempt of a new pod can be made before the kubelet knows of its secret. What the
+/// credential provider of Azure gives is kept for an hour, whatever becomes of the identity's
+/// rights (cloud-provider-azure, `pkg/credentialprovider/azure_credentials.go`, `cacheDuration`).
+fn first_attempt(
+    subject: Subject<'_>,
+    served: &str,
+    used: &Provenance,
+    quoted: &str,
+) -> Difference {
+    let (how, remedy) = match used {
+        Provenance::Azure { .. } => (
+            "without it, or with what it was given up to an hour before",
+            "Wait for the kubelet's next attempt, which comes within 5 minutes. If the identity's rights were changed within the last hour, have the kubelet ask for it anew, on the node: systemctl restart kubelet",
+        ),
+        Provenance::PullSecret { .. } | Provenance::Node { .. } | Provenance::Strangers => (
+            "without it, as the first one of a new pod can be",
+            "Wait for the kubelet's next attempt, which comes within 5 minutes and reads the secret anew.",
+        ),
+    };
     let message = format!(
-        "{} serves {served} with {used}, and the kubelet's last attempt may have been made without it, as the first one of a new pod can be; the kubelet says: {quoted}",
+        "{} serves {served} with {used}, and the kubelet's last attempt may have been made {how}; the kubelet says: {quoted}",
         subject.registry()
     );
-    let remedy = "Wait for the kubelet's next attempt, which comes within 5 minutes and reads the secret anew.";
     let finding =
         Finding::new(Code::NodeDisagrees, Confidence::Possible, message, remedy.to_owned());
     Difference { finding, passes: true, is_unseen: false }

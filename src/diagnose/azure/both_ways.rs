@@ -18,6 +18,11 @@ pub(in super::super) fn compared(subject: Subject<'_>, evidence: &Evidence) -> O
     let of_identity =
         |attempt: &&Attempt| matches!(&attempt.credential, Some(Provenance::Azure { .. }));
     let own = evidence.attempts.iter().find(of_identity);
+    // Where a request of the kubelet's way was not sent, nobody knows what would come of it.
+    let is_open = |attempt: &Attempt| matches!(attempt.end, End::NotSent { .. });
+    if is_open(&azure.provider) || own.is_some_and(is_open) {
+        return None;
+    }
     let pulls = is_served(&azure.provider) && own.is_none_or(is_served);
     let message = match (is_served(check), pulls) {
         (true, true) | (false, false) => return None,

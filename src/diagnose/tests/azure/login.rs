@@ -305,6 +305,11 @@ fn where_the_two_ways_differ_it_is_said_which_counts() {
         told.message
     );
 
+    let reason = NotSent::ForeignRealm { realm: "https://collect.example/token".to_owned() };
+    let unsent = End::NotSent { host: "collect.example".to_owned(), reason };
+    let open = failed(azure(managed(), unsent, Some(served())));
+    check(&open, Undecided, &[(Code::Inconclusive, Possible)]);
+
     let both = failed(azure(managed(), exchange(401, "", ""), Some(exchange(401, "", ""))));
     check(&both, NotPullable, &[(Code::TokenExchangeDenied, Likely)]);
 }

@@ -163,4 +163,5 @@ fn a_kubelet_that_tried_before_it_had_its_identity_is_told_to_try_again() {
     let first = &diagnosis.findings[0];
     assert_eq!((diagnosis.verdict, first.code), (Undecided, Code::NodeDisagrees));
     assert!(first.message.contains("with kubelet identity 1111"), "{}", first.message);
+    assert!(first.remedy.contains("systemctl restart kubelet"), "{}", first.remedy);
 }
