@@ -23,23 +23,25 @@ pub(super) fn finding(
         End::Served { .. } | End::Challenged { .. } => return None,
         End::Answered { hop, step, answer } => {
             let answered = Answered { hop, step: *step, answer, attempt, evidence };
-            of_answer(subject, &answered).at_hop(foreign(hop))
+            of_answer(subject, &answered).at_hop(foreign(subject, hop))
         }
         End::Unreachable { hop, failure } => {
-            network::unreachable(subject, hop, failure).at_hop(foreign(hop))
+            network::unreachable(subject, hop, failure).at_hop(foreign(subject, hop))
         }
         End::NotSent { host, reason } => unsent::finding(subject, host, reason),
         End::Unfit { hop, step, problem } => {
-            content::unfit(subject, hop, *step, problem).at_hop(foreign(hop))
+            content::unfit(subject, hop, *step, problem).at_hop(foreign(subject, hop))
         }
     };
     Some(finding.of_credential(credential.map(ToString::to_string)))
 }
 
 /// The host of a hop that is not the registry itself.
-pub(super) fn foreign(hop: &Hop) -> Option<String> {
+pub(super) fn foreign(subject: Subject<'_>, hop: &Hop) -> Option<String> {
     match hop.role {
         Role::Registry => None,
+        // Some registries are their own token service.
+        Role::TokenService if hop.host == subject.registry().as_str() => None,
         Role::TokenService
         | Role::RedirectTarget
         | Role::DataHost

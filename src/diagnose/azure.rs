@@ -62,10 +62,9 @@ pub(super) fn is_closed_to_pods(vantage: Vantage, azure: &Azure) -> bool {
 /// credential after the identity's own. It explains nothing.
 pub(super) fn is_noise(attempt: &Attempt, evidence: &Evidence) -> bool {
     let is_strangers = attempt.credential == Some(Provenance::Strangers);
-    let goes_further = || {
-        evidence.attempts.iter().all(|other| reach(other) <= reach(attempt)) && reach(attempt) > 1
-    };
-    is_strangers && !is_served(attempt) && (wants_credential(&attempt.end) || !goes_further())
+    let own = reach(attempt);
+    let is_furthest = own > 1 && evidence.attempts.iter().all(|other| reach(other) <= own);
+    is_strangers && !is_served(attempt) && (wants_credential(&attempt.end) || !is_furthest)
 }
 
 /// Whether a registry is one of Azure, by its name or by who logs in there.

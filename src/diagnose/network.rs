@@ -169,7 +169,10 @@ fn list(names: &[String]) -> String {
 }
 
 fn place(hop: &Hop) -> String {
-    hop.address.map_or_else(|| hop.host.clone(), |address| format!("{} ({address})", hop.host))
+    match hop.address.filter(|address| address.to_string() != hop.host) {
+        Some(address) => format!("{} ({address})", hop.host),
+        None => hop.host.clone(),
+    }
 }
 
 fn waiting_for(step: StepName) -> &'static str {

@@ -10,6 +10,7 @@ use crate::evidence::node::{NodeSeen, NodeView};
 use crate::evidence::{Attempt, End, Evidence, Role, Vantage};
 
 use super::catalogue::Code;
+use super::progress::progress;
 use super::{Diagnosis, Finding, Subject, Verdict, answers, azure, is_served, of_one, rank};
 
 /// Why the node was not asked, and what would decide it.
@@ -81,6 +82,7 @@ pub(super) fn diagnose(subject: Subject<'_>, evidence: &Evidence, view: &NodeVie
         diagnosis.findings.retain(|finding| finding.code != Code::Pullable);
         diagnosis.findings.push(from(&place, finding, "the pod network is served"));
         diagnosis.verdict = Verdict::NotPullable;
+        diagnosis.progress = progress(seen, Some(attempt));
     }
     rank(&mut diagnosis.findings);
     diagnosis

@@ -33,9 +33,10 @@ pub(in super::super) fn misrouted(
             own.host
         );
         let remedy = subject.remedy_at(Code::PrivateLinkMisrouted, &own.host);
+        let domain = own.host.split_once('.').map_or("azurecr.io", |(_, domain)| domain);
+        let remedy = remedy.replace("privatelink.azurecr.io", &format!("privatelink.{domain}"));
         let finding = finding(subject, &own.host, message, remedy);
-        let is_own = |hop: &String| *hop == own.host;
-        lead(verdict, findings, finding, |other| other.hop.as_ref().is_none_or(is_own));
+        lead(verdict, findings, finding, |other| other.hop.is_none());
     }
     let is_private =
         !own.addresses.is_empty() && own.addresses.iter().all(|address| !is_public(*address));

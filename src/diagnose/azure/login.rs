@@ -14,9 +14,8 @@ use super::{entra, is_closed_to_pods, named, names, texts};
 pub(super) fn failed(subject: Subject<'_>, evidence: &Evidence, azure: &Azure) -> Option<Finding> {
     let finding = match &azure.provider.end {
         End::Served { .. } | End::Challenged { .. } => return None,
-        End::Unreachable { hop, failure } => {
-            unreachable(subject, evidence, azure, hop, failure).at_hop(answers::foreign(hop))
-        }
+        End::Unreachable { hop, failure } => unreachable(subject, evidence, azure, hop, failure)
+            .at_hop(answers::foreign(subject, hop)),
         End::Answered { hop, step, answer } => {
             let finding = match hop.role {
                 Role::Metadata => of_metadata(subject, azure, answer),
@@ -28,7 +27,7 @@ pub(super) fn failed(subject: Subject<'_>, evidence: &Evidence, azure: &Azure) -
                 | Role::Proxy
                 | Role::Mirror => of_registry(subject, evidence, azure, *step, answer)?,
             };
-            finding.at_hop(answers::foreign(hop))
+            finding.at_hop(answers::foreign(subject, hop))
         }
         End::NotSent { reason: NotSent::UnsupportedChallenge { .. }, .. } => without_challenge(
             subject,
@@ -36,7 +35,7 @@ pub(super) fn failed(subject: Subject<'_>, evidence: &Evidence, azure: &Azure) -
         ),
         End::NotSent { host, reason } => unsent::finding(subject, host, reason),
         End::Unfit { hop, step, problem } => {
-            content::unfit(subject, hop, *step, problem).at_hop(answers::foreign(hop))
+            content::unfit(subject, hop, *step, problem).at_hop(answers::foreign(subject, hop))
         }
     };
     Some(finding.of_credential(Some(azure.identity.to_string())))

@@ -73,6 +73,7 @@ fn each_refusal_of_a_token_has_a_finding() {
         check(&evidence, NotPullable, &[(code, confidence)]);
         let finding = check_words(&evidence, code, &["leaves the kubelet without"], &[]);
         assert!(finding.credential.is_some() && finding.hop.is_some());
+        assert_ne!(finding.hop.as_deref(), Some("myreg.azurecr.io"));
     }
 }
 
