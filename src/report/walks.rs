@@ -9,7 +9,7 @@ use crate::evidence::azure::Azure;
 use crate::evidence::login::Login;
 use crate::evidence::node::NodeSeen;
 use crate::evidence::told::{Lookup, Mirror};
-use crate::evidence::{Attempt, End, Evidence, Step, Vantage};
+use crate::evidence::{Attempt, End, Evidence, Step, StepName, Vantage};
 use crate::image::Host;
 
 use super::log_query;
@@ -181,14 +181,29 @@ pub fn walks<'evidence>(tried: &Tried<'evidence>, diagnosis: &Diagnosis) -> Vec<
     walks
 }
 
-/// What `az aks check-acr` would have seen.
+/// What `az aks check-acr` would have seen: it looks the registry's name up, and goes to it with
+/// a token and with no request before.
 fn check_acr<'evidence>(tried: &Tried<'evidence>) -> Option<Walk<'evidence>> {
     let Azure { identity, check_acr, .. } = tried.azure?;
     let attempt = check_acr.as_ref()?;
     let outcome = if is_good(attempt) { ACCEPTED } else { CONTROL };
-    let own = attempt.steps.iter().collect();
-    let walk = walk(tried, Purpose::CheckAcr, attempt, outcome.to_owned(), own);
-    Some(Walk { credential: format!("as az aks check-acr: {identity}"), ..walk })
+    let own: Vec<&Step> = attempt.steps.iter().collect();
+    let looked_up = lookup(tried).filter(|_| !own.iter().any(|step| is_lookup(step)));
+    let walk = walk(tried, Purpose::CheckAcr, attempt, outcome.to_owned(), own.clone());
+    Some(Walk {
+        credential: format!("as az aks check-acr: {identity}"),
+        steps: looked_up.into_iter().chain(own).collect(),
+        ..walk
+    })
+}
+
+/// The step that looked the registry's name up.
+pub fn lookup<'evidence>(tried: &Tried<'evidence>) -> Option<&'evidence Step> {
+    tried.opening.steps.iter().find(|step| is_lookup(step))
+}
+
+fn is_lookup(step: &Step) -> bool {
+    step.name == StepName::Dns && step.host.is_none()
 }
 
 fn walk<'evidence>(

@@ -72,7 +72,9 @@ impl Answer<'_> {
                 let tried = login.as_ref().into();
                 lines.extend(self.tried(&tried));
                 lines.extend(not_used(&login.gaps));
-                lines.extend(check_acr::lines(&tried));
+                let walks = walks::walks(&tried, self.diagnosis);
+                let compared = walks.iter().find(|walk| walk.purpose == Purpose::CheckAcr);
+                lines.extend(compared.iter().flat_map(|walk| check_acr::lines(&tried, walk)));
             }
             Seen::Unprobed(Unprobed { gaps, .. }) => {
                 let place = self.origin.in_words();

@@ -6,8 +6,8 @@
 use crate::access::azure::Identity;
 use crate::cli::check::answer::step_line;
 use crate::evidence::azure::Azure;
-use crate::evidence::{Attempt, End, Step, StepName};
-use crate::report::walks::Tried;
+use crate::evidence::{Step, StepName};
+use crate::report::walks::{self, Tried, Walk};
 
 /// How wide the steps are, at most, before the words beside them.
 const WIDTH: usize = 60;
@@ -20,15 +20,12 @@ struct Row {
     said: Vec<String>,
 }
 
-/// The lines, where the way of the program was tried.
-pub(super) fn lines(tried: &Tried<'_>) -> Vec<String> {
-    let Some((azure, attempt)) =
-        tried.azure.and_then(|azure| Some((azure, azure.check_acr.as_ref()?)))
-    else {
-        return Vec::new();
-    };
+/// The lines, for a walk that goes the way of the program.
+pub(super) fn lines(tried: &Tried<'_>, walk: &Walk<'_>) -> Vec<String> {
+    let Some(azure) = tried.azure else { return Vec::new() };
+    let own = walk.steps.len().saturating_sub(walk.n_own);
     let mut rows = of_names(tried, azure);
-    rows.extend(of_login(tried.registry.as_str(), azure, attempt));
+    rows.extend(of_login(tried.registry.as_str(), azure, &walk.steps[own..]));
     let seen = rows.iter().flat_map(|row| &row.seen);
     let width = seen.map(|line| line.chars().count()).max().unwrap_or_default().min(WIDTH);
     let heading =
@@ -48,7 +45,7 @@ pub(super) fn lines(tried: &Tried<'_>) -> Vec<String> {
 /// What it finds out by the registry's name, and compares with azure.json.
 fn of_names(tried: &Tried<'_>, azure: &Azure) -> Vec<Row> {
     let registry = tried.registry.as_str();
-    let looked_up = tried.opening.steps.iter().find(|step| step.name == StepName::Dns);
+    let looked_up = walks::lookup(tried);
     let is_found = looked_up.is_none_or(|step| step.passed);
     let mut rows = vec![Row {
         seen: looked_up.map(step_line).into_iter().collect(),
@@ -88,12 +85,11 @@ fn of_names(tried: &Tried<'_>, azure: &Azure) -> Vec<Row> {
 }
 
 /// How it logs in.
-fn of_login(registry: &str, azure: &Azure, attempt: &Attempt) -> Vec<Row> {
-    let place = attempt.steps.iter().position(|step| step.name == StepName::Identity);
-    let (identity, exchange) =
-        attempt.steps.split_at(place.map_or(attempt.steps.len(), |place| place + 1));
+fn of_login(registry: &str, azure: &Azure, steps: &[&Step]) -> Vec<Row> {
+    let place = steps.iter().position(|step| step.name == StepName::Identity);
+    let (identity, exchange) = steps.split_at(place.map_or(steps.len(), |place| place + 1));
     let has_token = identity.last().is_some_and(|step| step.passed);
-    let lines = |steps: &[Step]| steps.iter().map(step_line).collect::<Vec<_>>();
+    let lines = |steps: &[&Step]| steps.iter().map(|step| step_line(step)).collect::<Vec<_>>();
     let (what, failure) = match &azure.identity {
         Identity::Managed { .. } => (
             "Validating managed identity existance",
@@ -108,7 +104,7 @@ fn of_login(registry: &str, azure: &Azure, attempt: &Attempt) -> Vec<Row> {
         said.push(format!("{failure}…"));
         return vec![Row { seen: lines(identity), said }];
     }
-    let is_admitted = matches!(attempt.end, End::Served { .. });
+    let is_admitted = exchange.iter().all(|step| step.passed);
     let mut rows = vec![Row { seen: lines(identity), said }];
     let mut said = vec![checked("Validating image pull permission", is_admitted)];
     if is_admitted {
@@ -137,11 +133,13 @@ fn is_same(one: &str, other: &str) -> bool {
 mod tests {
     use super::lines;
     use crate::access::azure::Identity;
+    use crate::diagnose;
     use crate::evidence::azure::Azure;
     use crate::evidence::login::Login;
     use crate::evidence::told::Lookup;
     use crate::evidence::{Attempt, End, NotSent, Scheme, Step, StepName, Vantage};
     use crate::image::Host;
+    use crate::report::walks::{self, Purpose};
 
     fn step(name: StepName, passed: bool, detail: &str) -> Step {
         Step { name, host: None, passed, detail: detail.to_owned(), micros: 3_000 }
@@ -177,9 +175,16 @@ mod tests {
         }
     }
 
+    fn shown(login: &Login) -> Vec<String> {
+        let tried = login.into();
+        let walks = walks::walks(&tried, &diagnose::login::diagnose("shop", login));
+        let walk = walks.iter().find(|walk| walk.purpose == Purpose::CheckAcr);
+        lines(&tried, walk.unwrap())
+    }
+
     #[track_caller]
     fn check(login: &Login, expected: &[&str]) {
-        let lines = lines(&login.into());
+        let lines = shown(login);
         assert_eq!(lines[2..], expected[..], "{lines:#?}");
     }
 
@@ -227,7 +232,7 @@ mod tests {
         let steps =
             vec![step(StepName::Identity, true, "200"), step(StepName::Exchange, false, "401")];
         let login = login(steps, &["r1.eastus.cloudapp.azure.com"], managed);
-        let lines = lines(&(&login).into());
+        let lines = shown(&login);
         for expected in [
             "| Checking ACR location matches cluster location: FAILED",
             "| ACR location 'eastus' does not match your cluster location 'West Europe'.",
@@ -236,7 +241,5 @@ mod tests {
         ] {
             assert!(lines.iter().any(|line| line.contains(expected)), "{expected}: {lines:#?}");
         }
-        let without = Login { azure: None, ..login };
-        assert!(super::lines(&(&without).into()).is_empty());
     }
 }
