@@ -27,6 +27,20 @@ pub struct Access {
     pub gaps: Vec<Gap>,
 }
 
+impl Access {
+    /// The same and then another one: nothing follows where the kubelet has no keyring at all.
+    #[must_use]
+    pub fn followed_by(mut self, other: Self) -> Self {
+        let Self { credentials, azure, gaps } = other;
+        if !self.gaps.iter().any(|gap| matches!(gap, Gap::KeyringBroken { .. })) {
+            self.credentials.extend(credentials);
+            self.azure = self.azure.or(azure);
+            self.gaps.extend(gaps);
+        }
+        self
+    }
+}
+
 /// What a pod's service account lists and the pod does not. The kubelet uses none of it.
 #[derive(Clone, Debug, Default)]
 pub struct Unattached {

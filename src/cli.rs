@@ -1,5 +1,6 @@
 //! The command line: what is typed, what it starts, and with which status it ends.
 
+mod account_tokens;
 mod check;
 mod cluster;
 mod credentials;
@@ -29,6 +30,8 @@ use crate::probe::proxy::Proxies;
 use crate::probe::{self, Prober};
 use crate::server::{self, Telemetry};
 
+use account_tokens::AccountTokenArguments;
+
 mod explain;
 
 /// Explains why a pod cannot pull its image, and what to do about it.
@@ -51,7 +54,7 @@ enum Command {
     /// Print the CustomResourceDefinition of RegistryCheck.
     Crd,
     /// Print everything that an installation without Helm consists of.
-    Manifests(installation::Arguments),
+    Manifests(Box<installation::Arguments>),
     /// Try an image as the node does that this runs on; the controller starts it in a pod there.
     NodeProbe(Box<node_probe::Arguments>),
     /// Say what a code means, or what the message of a failed pull says.
@@ -92,6 +95,8 @@ struct Run {
     insecure_hosts: Vec<String>,
     #[command(flatten)]
     node_probe: installation::NodeProbeArguments,
+    #[command(flatten)]
+    account_tokens: AccountTokenArguments,
     /// Log as JSON.
     #[arg(long)]
     log_json: bool,
@@ -235,6 +240,7 @@ async fn run_controller(arguments: Run) -> anyhow::Result<()> {
         identity: controller::identity(arguments.pod_name),
         keep_recovered: arguments.keep_recovered,
         insecure_hosts: arguments.insecure_hosts,
+        account_tokens: arguments.account_tokens.settings(),
     };
     info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "starting");
     tokio::select! {

@@ -35,6 +35,7 @@ mod ownership;
 pub mod pods;
 mod watching;
 
+pub use checks::workload::AccountTokens;
 pub use due::duration;
 pub use lease::Identity;
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub insecure_hosts: Vec<String>,
     /// How nodes are asked; `None` where they are not.
     pub node_probe: Option<NodeProbe>,
+    /// The service accounts with whose tokens pods pull.
+    pub account_tokens: AccountTokens,
 }
 
 /// What every part of the controller shares.

@@ -8,8 +8,10 @@ use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
 
 use crate::api::RegistryCheck;
+use crate::controller::AccountTokens;
 use crate::node::Shape;
 
+mod account_tokens;
 mod deployment;
 pub mod node_probe;
 mod rights;
@@ -26,11 +28,13 @@ pub const CA_CONFIG_MAP: &str = "registrycheck-ca";
 pub struct Options {
     /// The node probe; `None` leaves out all that is for it.
     pub node_probe: Option<Shape>,
+    /// The service accounts of which tokens may be made; `None` where there is none.
+    pub account_tokens: Option<AccountTokens>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { node_probe: Some(node_probe::shape()) }
+        Self { node_probe: Some(node_probe::shape()), account_tokens: None }
     }
 }
 
@@ -61,6 +65,7 @@ pub fn manifests(options: &Options) -> Vec<Value> {
         rights::role_binding(),
     ];
     objects.extend(options.node_probe.iter().flat_map(node_probe::objects));
+    objects.extend(options.account_tokens.iter().flat_map(account_tokens::objects));
     objects.push(deployment::deployment(options));
     objects
 }

@@ -14,6 +14,7 @@ use crate::access::{Access, Gap, Unattached};
 use crate::image::{self, ImageRef};
 use crate::target::SecretSource;
 
+pub mod account_token;
 pub mod keyring;
 pub mod hosts;
 pub mod azure;
@@ -41,6 +42,17 @@ pub enum Error {
     #[error("cannot read node {name}")]
     ReadNode {
         /// The node.
+        name: String,
+        /// What went wrong.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Making a token of a service account failed.
+    #[error("cannot make a token of service account {namespace}/{name}")]
+    MakeToken {
+        /// The namespace.
+        namespace: String,
+        /// The account.
         name: String,
         /// What went wrong.
         #[source]

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::ground::{self, Namespace, container, eventually, ground, kubectl, pod, ready};
 
+mod account_tokens;
 mod check;
 mod credentials;
 mod describe;
@@ -33,6 +34,8 @@ fn installed() {
             "--keep-recovered=15s",
             "--insecure-host=plain.test:5000",
             "--node-probe-allow-node-selector=true",
+            "--token-for=account-tokens/robot",
+            "--token-for=account-tokens/barred",
         ]);
     });
 }

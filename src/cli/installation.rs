@@ -8,6 +8,8 @@ use crate::image::ImageRef;
 use crate::install;
 use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Shape};
 
+use super::account_tokens::AccountTokenArguments;
+
 /// The arguments of `registrycheck manifests`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -17,6 +19,8 @@ pub(super) struct Arguments {
     no_node_probe: bool,
     #[command(flatten)]
     pods: NodeProbePods,
+    #[command(flatten)]
+    account_tokens: AccountTokenArguments,
 }
 
 /// How the pods of the node probe look. The admission policy admits no other.
@@ -52,7 +56,11 @@ impl NodeProbePods {
 impl Arguments {
     pub(super) fn options(&self) -> install::Options {
         let shape = || self.pods.shape(NAMESPACE);
-        install::Options { node_probe: (!self.no_node_probe).then(shape) }
+        let tokens = self.account_tokens.settings();
+        install::Options {
+            node_probe: (!self.no_node_probe).then(shape),
+            account_tokens: (!tokens.accounts.is_empty()).then_some(tokens),
+        }
     }
 }
 

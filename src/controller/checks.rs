@@ -25,6 +25,7 @@ mod probing;
 mod recall;
 mod settle;
 mod vantage;
+pub(super) mod workload;
 
 pub(crate) use memory::{Memory, count_failure};
 
@@ -73,6 +74,7 @@ impl Error {
         match self {
             Self::Resolve(resolve::Error::ReadSecret { .. }) => "ReadSecret",
             Self::Resolve(resolve::Error::ReadServiceAccount { .. }) => "ReadServiceAccount",
+            Self::Resolve(resolve::Error::MakeToken { .. }) => "MakeToken",
             Self::Resolve(resolve::Error::ReadNode { .. }) => "ReadNode",
             Self::Publish(publish::Error::WriteEvent { .. }) => "WriteEvent",
             Self::Publish(publish::Error::WriteStatus { .. }) => "WriteStatus",
@@ -217,9 +219,11 @@ async fn probe(
     owned: Option<&Key>,
 ) -> Result<Action, Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
-    let ground = prepare(context, check, targets).await?;
+    let mut ground = prepare(context, check, targets).await?;
     let known = remembered(context, check, &ground.versions, clock::now());
-    let has_news = targets.iter().any(|target| !known.contains_key(&target_key(target)));
+    let mut news = targets.iter().filter(|target| !known.contains_key(&target_key(target)));
+    ground.log_in(context, check, news.clone()).await?;
+    let has_news = news.next().is_some();
     let outcomes = outcomes(context, check, targets, &ground, &known);
     let mut outcomes = with_progress(context, check, outcomes).await?;
     let failing = owned.map_or_else(Vec::new, |key| context.index().failing(key));

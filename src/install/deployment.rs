@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{CA_CONFIG_MAP, IMAGE, NAME, Options, labels, metadata, node_probe};
+use super::{CA_CONFIG_MAP, IMAGE, NAME, Options, account_tokens, labels, metadata, node_probe};
 
 /// Where the authorities are mounted.
 const CA_DIRECTORY: &str = "/etc/registrycheck/ca";
@@ -46,6 +46,7 @@ pub(super) fn deployment(options: &Options) -> Value {
 fn container(options: &Options) -> Value {
     let mut arguments = vec!["run".to_owned(), format!("--ca-directory={CA_DIRECTORY}")];
     arguments.extend(node_probe::arguments(options.node_probe.as_ref()));
+    arguments.extend(options.account_tokens.iter().flat_map(account_tokens::arguments));
     let field = |path: &str| json!({"fieldRef": {"fieldPath": path}});
     let probe = |path: &str, seconds: u32| json!({"httpGet": {"path": path, "port": "http"}, "periodSeconds": seconds});
     json!({

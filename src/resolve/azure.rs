@@ -20,7 +20,7 @@ use cloud::Located;
 use config::Config;
 use provider::{Setting, Unusable};
 
-pub use account::{Account, CLIENT_ID, TENANT_ID};
+pub use account::{Account, AccountName, CLIENT_ID, TENANT_ID};
 pub use cloud::{named, names};
 pub(super) use provider::Configured;
 

@@ -143,13 +143,7 @@ impl Node {
         let files = self.of_files(image);
         let providers = self.of_providers(image).await;
         let azure = self.of_azure(image, account);
-        let mut access = secrets;
-        for Access { credentials, azure, gaps } in [files, providers, azure] {
-            access.credentials.extend(credentials);
-            access.azure = access.azure.or(azure);
-            access.gaps.extend(gaps);
-        }
-        access
+        secrets.followed_by(files).followed_by(providers).followed_by(azure)
     }
 
     /// The first valid `config.json`, and only where there is none the first valid `.dockercfg`

@@ -124,3 +124,33 @@ fn what_is_wrong_with_the_arguments_is_said() {
     refused(&[&token[..], &["/nonexistent"]].concat(), ACCOUNT, "kubectl create token");
     refused(&[&token[..], &[managed.as_str()]].concat(), ACCOUNT, "holds no token of a service");
 }
+
+#[test]
+fn a_right_to_make_tokens_is_for_an_account_by_its_name() {
+    for (arguments, expected) in [
+        (&["run", "--token-for", "shop/*"][..], "shop/* is more than one service account"),
+        (
+            &["manifests", "--token-for", "robot"],
+            "robot names no service account: write NAMESPACE/",
+        ),
+        (&["run", "--azure-cloud", "AzureStackCloud"], "write one of AzureCloud, AzureUSGovern"),
+    ] {
+        let outcome = run(NO_CLUSTER, arguments, "");
+        assert_eq!(outcome.status, 2, "{arguments:?}: {}", outcome.err);
+        assert!(outcome.err.contains(expected), "{arguments:?}: {}", outcome.err);
+    }
+    let plain = run(NO_CLUSTER, &["manifests"], "").out;
+    assert!(!plain.contains("serviceaccounts/token"), "{plain}");
+    let with = run(NO_CLUSTER, &["manifests", "--token-for=shop/robot"], "").out;
+    let of_cluster = with.split("\n---\n").filter(|text| text.contains("\nkind: ClusterRole\n"));
+    for role in of_cluster {
+        assert!(!role.contains("serviceaccounts/token"), "{role}");
+    }
+    let mut roles = with.split("\n---\n").filter(|text| text.contains("serviceaccounts/token"));
+    let role = roles.next().unwrap();
+    for expected in ["kind: Role\n", "namespace: shop", "- robot", "- create"] {
+        assert!(role.contains(expected), "{expected}: {role}");
+    }
+    assert_eq!(roles.next(), None);
+    assert!(with.contains("- --token-for=shop/robot"), "{with}");
+}

@@ -9,8 +9,8 @@ use crate::access::{Access, Unattached};
 use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
 use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
 use crate::evidence::Evidence;
-use crate::image::ImageRef;
 use crate::image::platform::Platform;
+use crate::image::{Host, ImageRef};
 use crate::probe::{Options, Prober};
 use crate::report::Outcome;
 use crate::resolve::platform::NodeFacts;
@@ -19,7 +19,7 @@ use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
 use super::super::{Context, clock, due};
 use super::memory::{TargetKey, is_asked_for, target_key};
-use super::{Error, vantage};
+use super::{Error, vantage, workload};
 
 /// How many images of one check are probed at once.
 const PROBES_AT_ONCE: usize = 4;
@@ -28,6 +28,8 @@ const PROBES_AT_ONCE: usize = 4;
 pub(super) struct Ground {
     /// The pull secrets of each list.
     fetched: BTreeMap<SecretSource, Fetched>,
+    /// What the service accounts of pods add to them.
+    workloads: BTreeMap<SecretSource, Access>,
     /// What is known of the nodes of failing pods, by the node's name.
     nodes: BTreeMap<String, NodeFacts>,
     /// How `spec.images` are probed; pods' images are probed as a node would.
@@ -70,7 +72,7 @@ pub(super) async fn prepare(
         None => Lax::No,
     };
     let nodes = facts(context, targets).await?;
-    Ok(Ground { fetched, nodes, lax, versions })
+    Ok(Ground { fetched, workloads: BTreeMap::new(), nodes, lax, versions })
 }
 
 /// What is known of the first node of each target, of which there is one for each failure.
@@ -258,8 +260,36 @@ impl Ground {
         self.fetched.get(source).map(|fetched| fetched.unattached(image)).unwrap_or_default()
     }
 
+    /// Finds out as whom the pods of these targets log in, for a probe that is due.
+    pub(super) async fn log_in(
+        &mut self,
+        context: &Context,
+        check: &RegistryCheck,
+        targets: impl Iterator<Item = &Target>,
+    ) -> Result<(), Error> {
+        let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+        let Some(registry) = Host::parse(&check.spec.registry).ok() else { return Ok(()) };
+        for target in targets {
+            let SecretSource::Pod { .. } = &target.secrets else { continue };
+            let fetched = self.fetched.get(&target.secrets);
+            let account = fetched.and_then(Fetched::account);
+            let (Some(account), false) = (account, self.workloads.contains_key(&target.secrets))
+            else {
+                continue;
+            };
+            let access = workload::access(context, namespace, &registry, account).await?;
+            self.workloads.insert(target.secrets.clone(), access);
+        }
+        Ok(())
+    }
+
     fn access(&self, source: &SecretSource, image: &ImageRef) -> Access {
-        self.fetched.get(source).map(|fetched| fetched.access(image)).unwrap_or_default()
+        let secrets = self.fetched.get(source).map(|fetched| fetched.access(image));
+        let secrets = secrets.unwrap_or_default();
+        match self.workloads.get(source) {
+            Some(workload) => secrets.followed_by(workload.clone()),
+            None => secrets,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::access::{Access, Gap, NodeSource, NotRun, ProviderFailure};
 use crate::image::ImageRef;
 
 use super::super::keyring::matches_pattern;
-use super::account::{Account, TENANT_ID};
+use super::account::Account;
 use super::cloud::Located;
 use super::config::Config;
 
@@ -128,7 +128,7 @@ fn login(
     if let (Some(true), Some(account)) = (configured.wants_token, named)
         && let Some(annotation) = account.first_missing(&configured.annotations)
     {
-        return Err(Box::new(missing(account, annotation)));
+        return Err(Box::new(account.lacks(annotation)));
     }
     let Setting { file, config, located } =
         setting.as_ref().map_err(|fault| Gap::from(fault.clone()))?;
@@ -145,21 +145,7 @@ fn login(
     let token = account.and_then(|account| Some((account, account.token.as_ref()?)));
     let workload = match (configured.wants_token, token) {
         (Some(true), None) => return Err(Box::new(without_token(named))),
-        (Some(true) | None, Some((account, token))) => {
-            let (client_id, tenant) =
-                account.identity().map_err(|annotation| missing(account, annotation))?;
-            if !is_tenant(tenant) {
-                return Err(Box::new(failed(ProviderFailure::Ended {
-                    status: format!("what the annotation {TENANT_ID} holds is no tenant"),
-                })));
-            }
-            Some(Principal::Workload {
-                account: account.name.clone(),
-                client_id: client_id.to_owned(),
-                tenant: tenant.to_owned(),
-                token: token.clone(),
-            })
-        }
+        (Some(true) | None, Some((account, token))) => Some(account.principal(token)?),
         (Some(false) | None, None) | (Some(false), Some(_)) => None,
     };
     let unanswered = answered_for(config, located, &repository, image);
@@ -184,10 +170,6 @@ fn login(
     Ok((login, open.map(|account| without_token(Some(account)))))
 }
 
-fn missing(account: &Account, annotation: &str) -> Gap {
-    Gap::AnnotationMissing { account: account.name.clone(), annotation: annotation.to_owned() }
-}
-
 fn failed(failure: ProviderFailure) -> Gap {
     Gap::ProviderFailed { provider: PROVIDER.to_owned(), failure }
 }
@@ -197,13 +179,6 @@ fn without_token(account: Option<&Account>) -> Gap {
         Some(account) => Gap::AccountTokenNotMade { account: account.name.clone() },
         None => Gap::ProviderNotRun { provider: PROVIDER.to_owned(), reason: NotRun::WantsToken },
     }
-}
-
-/// What a tenant may be (azidentity 1.14.0, `validTenantID`).
-fn is_tenant(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    !text.is_empty()
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
 }
 
 /// What stands between the provider's answer and the image; `None` where the answer is for it.
