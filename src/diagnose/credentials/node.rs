@@ -139,7 +139,7 @@ pub(super) fn put_right(registry: &Host, source: &NodeSource, key: &str) -> Stri
     }
 }
 
-const TOKEN_FOR: &str = "Let the controller make tokens of that account, for its own --token-for too: registrycheck manifests --token-for NAMESPACE/ACCOUNT | kubectl apply -f -";
+const TOKEN_FOR: &str = "Let the controller make tokens of that account: registrycheck manifests --token-for NAMESPACE/ACCOUNT | kubectl apply -f -";
 
 /// A regional host of a registry serves what its login server does (Azure Container Registry,
 /// "Endpoints").

@@ -111,10 +111,32 @@ fn strangers(end: End) -> Attempt {
     with_token(Attempt::new(Some(Provenance::Strangers), Vec::new(), end))
 }
 
+/// A remedy whose commands can be told from its words and read by a shell.
+#[track_caller]
+fn check_remedy(remedy: &str) {
+    for part in remedy::parts(remedy) {
+        match part {
+            remedy::Part::Words(words) => {
+                let options = words.split(' ').filter(|word| word.starts_with("--"));
+                assert_eq!(options.count(), 0, "a command hides among words: {words}");
+            }
+            remedy::Part::Command(command) => {
+                let count = |sign| command.matches(sign).count();
+                let is_even = |sign| count(sign) % 2 == 0;
+                assert!(is_even('\'') && is_even('"') && count('(') == count(')'), "{command}");
+            }
+        }
+    }
+}
+
 /// The first finding, whose code it has and which says all of this.
 #[track_caller]
 fn check_words(evidence: &Evidence, code: Code, says: &[&str], remedy: &[&str]) -> Finding {
-    let first = diagnosis(evidence).findings.into_iter().next().unwrap();
+    let findings = diagnosis(evidence).findings;
+    for finding in &findings {
+        check_remedy(&finding.remedy);
+    }
+    let first = findings.into_iter().next().unwrap();
     assert_eq!(first.code, code, "{}", first.message);
     for words in says {
         assert!(first.message.contains(words), "{words} in: {}", first.message);

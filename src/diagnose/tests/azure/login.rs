@@ -223,6 +223,7 @@ fn an_account_whose_token_may_not_be_made_leaves_its_identity_open() {
         "{}",
         told.remedy
     );
+    check_remedy(&told.remedy);
     let pulls = Evidence { attempts: vec![attempt(Some("good"), served())], ..pod };
     check(&pulls, Pullable, &[(Code::Pullable, Certain)]);
 }

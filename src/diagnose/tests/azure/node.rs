@@ -18,7 +18,7 @@ fn off() -> NodeView {
         false,
         NodeSeen::Skipped {
             reason: "the node probe is off".to_owned(),
-            remedy: "Start the controller with --node-probe.".to_owned(),
+            remedy: "Install it: registrycheck manifests | kubectl apply -f -.".to_owned(),
         },
     )
 }
@@ -61,7 +61,7 @@ fn a_node_that_was_not_asked_leaves_open_what_it_could_change() {
     check(&evidence, Undecided, &[(Code::NoCredentials, Likely), (Code::ProbeSkipped, Certain)]);
     let first = check_words(&evidence, Code::NoCredentials, &["the node probe is off"], &[]);
     assert!(
-        first.remedy.starts_with("Start the controller with --node-probe."),
+        first.remedy.starts_with("Install it: registrycheck manifests | kubectl apply -f -."),
         "{}",
         first.remedy
     );

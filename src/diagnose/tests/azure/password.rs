@@ -84,6 +84,7 @@ fn the_secret_of_a_nodes_principal_is_judged_by_entra() {
         }
         let evidence = tried(own, refused(words), None);
         check(&evidence, NotPullable, &[(code, confidence)]);
+        check_words(&evidence, code, &[], &[]);
     }
     let own = azure(principal(), served(), entra("AADSTS7000222"));
     let says =
