@@ -221,7 +221,7 @@ async fn lead(
         index: Mutex::default(),
         memory: Arc::clone(memory),
         node_facts: Mutex::default(),
-        nodes: nodes_of(clients, settings),
+        nodes: nodes_of(clients, telemetry, settings),
         checks: checks.clone(),
         changed,
         triggers,
@@ -249,9 +249,9 @@ async fn lead(
     );
 }
 
-fn nodes_of(clients: &Clients, settings: &Settings) -> Option<Nodes> {
+fn nodes_of(clients: &Clients, telemetry: &Arc<Telemetry>, settings: &Settings) -> Option<Nodes> {
     let settings = settings.node_probe.clone()?;
-    Some(Nodes::new(clients.requests.clone(), settings))
+    Some(Nodes::new(clients.requests.clone(), Arc::clone(telemetry), settings))
 }
 
 /// Whoever led before may have left pods of the node probe.

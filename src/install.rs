@@ -96,3 +96,40 @@ fn namespace() -> Value {
 fn service_account() -> Value {
     json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(true)})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Options, manifests, node_probe, yaml};
+    use crate::node::{NAMESPACE, Shape};
+
+    fn text(options: &Options) -> String {
+        yaml(&manifests(options)).unwrap()
+    }
+
+    #[test]
+    fn without_the_node_probe_nothing_of_it_is_there() {
+        let text = text(&Options { node_probe: None, ..Options::default() });
+        assert!(text.contains("- --node-probe=false\n"), "{text}");
+        for part in [NAMESPACE, "ValidatingAdmissionPolicy", "hostPath", "privileged"] {
+            assert!(!text.contains(part), "{part}");
+        }
+    }
+
+    /// The controller and the policy are told the same of the pods.
+    #[test]
+    fn another_shape_is_the_controllers_and_the_policys() {
+        let image = "own.test/registrycheck:2".to_owned();
+        let shape = Shape { image, user: 1_000, host_network: true, ..node_probe::shape() };
+        let text = text(&Options { node_probe: Some(shape), ..Options::default() });
+        for part in [
+            "- --node-probe-image=own.test/registrycheck:2\n",
+            "- --node-probe-user=1000\n",
+            "- --node-probe-host-network=true\n",
+            "variables.container.image == 'own.test/registrycheck:2'",
+            "runAsUser in [1000, 65532]",
+        ] {
+            assert!(text.contains(part), "{part}");
+        }
+        assert!(!text.contains("does not stand in the node's network"), "{text}");
+    }
+}

@@ -132,7 +132,9 @@ impl Telemetry {
     /// A probe ended.
     pub fn probed(&self, evidence: &Evidence) {
         let attempts = [&evidence.opening].into_iter().chain(&evidence.attempts);
-        for step in attempts.chain(&evidence.anonymous).flat_map(|attempt| &attempt.steps) {
+        let of_azure = evidence.azure.iter().map(|azure| &azure.provider);
+        let attempts = attempts.chain(&evidence.anonymous).chain(of_azure);
+        for step in attempts.flat_map(|attempt| &attempt.steps) {
             let labels = StepLabels { step: format!("{:?}", step.name).to_lowercase() };
             let seconds = std::time::Duration::from_micros(step.micros).as_secs_f64();
             self.steps.get_or_create(&labels).observe(seconds);

@@ -6,6 +6,7 @@
 
 mod answer;
 mod asked;
+mod on_node;
 mod surroundings;
 
 pub(super) use asked::Asked;
@@ -29,7 +30,7 @@ use crate::resolve::hosts;
 
 use super::Output;
 use super::node::NodeArguments;
-use answer::Answer;
+use answer::{Answer, Source};
 use surroundings::Surroundings;
 
 /// The arguments of the command.
@@ -71,6 +72,8 @@ pub(super) struct Arguments {
     filename: Vec<PathBuf>,
     #[command(flatten)]
     node: NodeArguments,
+    #[command(flatten)]
+    on_node: on_node::OnNode,
     /// Use no credential.
     #[arg(long, conflicts_with_all = ["files", "credential_provider_config", "azure_config"])]
     anonymous: bool,
@@ -147,7 +150,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// Reads what belongs to the image, and asks its registry where that has not decided.
 async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, Surroundings)> {
     let image = &asked.image();
-    let surroundings = surroundings::read(arguments, image).await?;
+    let mut surroundings = surroundings::read(arguments, image).await?;
     let prober = prober(arguments, asked.registry(), &surroundings)?;
     let mut record = Record {
         version: record::VERSION,
@@ -161,7 +164,14 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
     let complaint = surroundings.complaint.as_ref();
     let subject = Subject { namespace: &surroundings.namespace, image, complaint };
     let observer: &(dyn Fn(&Step) + Sync) = if shows_progress(arguments) { &show } else { &|_| {} };
-    let platform = arguments.platform.as_ref();
+    let of_node = if record::explained(subject, &access.gaps).is_some() {
+        None
+    } else {
+        let (context, shows) = (arguments.context.as_deref(), shows_progress(arguments));
+        arguments.on_node.ask(context, asked, arguments.timeout, shows).await?
+    };
+    let of_the_node = of_node.as_ref().and_then(|of_node| of_node.platform.clone());
+    let platform = arguments.platform.as_ref().or(of_the_node.as_ref());
     let endpoints = match &arguments.hosts_dir {
         Some(directory) => hosts::read(directory, image)?,
         None => Vec::new(),
@@ -173,13 +183,23 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
     let options = Options { platform, endpoints: &endpoints, observer, ..basic };
     record.seen = if record::explained(subject, &access.gaps).is_some() {
         Seen::Unprobed(Unprobed { image: image.clone(), gaps: access.gaps })
-    } else if let Asked::Registry(registry) = asked {
-        let login = prober.log_in(registry, &access, options).await;
-        Seen::Login(Box::new(Login { vantage: Vantage::Here, ..login }))
     } else {
-        let unattached = surroundings.unattached(image);
-        let (evidence, _) = prober.probe_for_pod(image, &access, unattached, options).await;
-        Seen::Evidence(Box::new(Evidence { vantage: Vantage::Here, ..evidence }))
+        match (asked, of_node) {
+            (Asked::Registry(_), Some(of_node)) => {
+                surroundings.origin = Source::OnNode(of_node.node.clone());
+                of_node.seen()?
+            }
+            (Asked::Registry(registry), None) => {
+                let login = prober.log_in(registry, &access, options).await;
+                Seen::Login(Box::new(Login { vantage: Vantage::Here, ..login }))
+            }
+            (Asked::Image(image), of_node) => {
+                let unattached = surroundings.unattached(image);
+                let (evidence, _) = prober.probe_for_pod(image, &access, unattached, options).await;
+                let node = of_node.map(|of_node| Box::new(of_node.view()));
+                Seen::Evidence(Box::new(Evidence { vantage: Vantage::Here, node, ..evidence }))
+            }
+        }
     };
     Ok((record, surroundings))
 }

@@ -15,7 +15,7 @@ use super::account_tokens::AccountTokenArguments;
 pub(super) struct Arguments {
     /// Leave out the node probe: its namespace, its right to make pods there and its admission
     /// policies.
-    #[arg(long, conflicts_with_all = ["image", "host_network", "user"])]
+    #[arg(long, conflicts_with_all = ["node_probe_image", "node_probe_host_network", "node_probe_user"])]
     no_node_probe: bool,
     #[command(flatten)]
     pods: NodeProbePods,
@@ -25,25 +25,29 @@ pub(super) struct Arguments {
 
 /// How the pods of the node probe look. The admission policy admits no other.
 #[derive(Debug, Args)]
-struct NodeProbePods {
+pub(super) struct NodeProbePods {
     /// The image of the node probe's pods, which is this program's.
-    #[arg(long = "node-probe-image", default_value = install::IMAGE, value_parser = parse_image,
+    #[arg(long = "node-probe-image", id = "node_probe_image", default_value = install::IMAGE, value_parser = parse_image,
         value_name = "IMAGE")]
     image: String,
     /// Whether they stand in the node's own network, as where its metadata service is closed to
     /// pods.
-    #[arg(long = "node-probe-host-network", value_name = "BOOL", default_value = "false",
+    #[arg(long = "node-probe-host-network", id = "node_probe_host_network", value_name = "BOOL", default_value = "false",
         default_missing_value = "true", num_args = 0..=1, require_equals = true,
         action = clap::ArgAction::Set)]
     host_network: bool,
     /// As whom they read the node's azure.json; AKS lets only root read it.
-    #[arg(long = "node-probe-user", default_value_t = OWNER_OF_THE_FILE, value_name = "UID",
+    #[arg(long = "node-probe-user", id = "node_probe_user", default_value_t = OWNER_OF_THE_FILE, value_name = "UID",
         value_parser = clap::value_parser!(i64).range(0..=i64::from(i32::MAX)))]
     user: i64,
 }
 
 impl NodeProbePods {
-    fn shape(&self, namespace: &str) -> Shape {
+    pub(super) fn host_network(&self) -> bool {
+        self.host_network
+    }
+
+    pub(super) fn shape(&self, namespace: &str) -> Shape {
         Shape {
             namespace: namespace.to_owned(),
             image: self.image.clone(),
@@ -68,7 +72,7 @@ impl Arguments {
 #[derive(Debug, Args)]
 pub(super) struct NodeProbeArguments {
     /// Ask nodes too, each in a pod of its own, where what they themselves have could decide.
-    #[arg(long = "node-probe", value_name = "BOOL", default_value = "false",
+    #[arg(long = "node-probe", id = "node_probe", value_name = "BOOL", default_value = "false",
         default_missing_value = "true", num_args = 0..=1, require_equals = true,
         action = clap::ArgAction::Set)]
     is_on: bool,
@@ -76,12 +80,12 @@ pub(super) struct NodeProbeArguments {
     #[arg(long = "node-probe-namespace", id = "node_probe_namespace", default_value = NAMESPACE, value_name = "NAMESPACE")]
     namespace: String,
     /// How many of them may run at once, at most 10.
-    #[arg(long = "node-probe-limit", default_value_t = 3, value_name = "NUMBER",
+    #[arg(long = "node-probe-limit", id = "node_probe_limit", default_value_t = 3, value_name = "NUMBER",
         value_parser = clap::value_parser!(u8).range(1..=10))]
     limit: u8,
     /// Whether spec.nodeSelector of a RegistryCheck chooses the node that is asked about
     /// spec.images.
-    #[arg(long = "node-probe-allow-node-selector", value_name = "BOOL", default_value = "false",
+    #[arg(long = "node-probe-allow-node-selector", id = "node_probe_allow_node_selector", value_name = "BOOL", default_value = "false",
         default_missing_value = "true", num_args = 0..=1, require_equals = true,
         action = clap::ArgAction::Set)]
     allow_node_selector: bool,

@@ -19,6 +19,7 @@ use crate::image::platform::Platform;
 use crate::node::progress::{self, Skipped};
 use crate::node::{self, MOST_SLOTS, Place, Question, Shape};
 use crate::record::Seen;
+use crate::server::Telemetry;
 
 use super::clock;
 
@@ -68,6 +69,7 @@ pub(super) struct Wanted<'wanted> {
 /// Asks nodes.
 pub(super) struct Nodes {
     client: Client,
+    telemetry: Arc<Telemetry>,
     settings: NodeProbe,
     turns: Semaphore,
     in_use: Mutex<BTreeSet<String>>,
@@ -85,9 +87,10 @@ struct Kept {
 }
 
 impl Nodes {
-    pub(super) fn new(client: Client, settings: NodeProbe) -> Self {
+    pub(super) fn new(client: Client, telemetry: Arc<Telemetry>, settings: NodeProbe) -> Self {
         Self {
             client,
+            telemetry,
             turns: Semaphore::new(settings.limit.clamp(1, MOST_SLOTS)),
             settings,
             in_use: Mutex::default(),
@@ -110,7 +113,11 @@ impl Nodes {
         if let Some(kept) = known.iter().rev().find(|kept| kept.answers(wanted)) {
             return kept.view_of(wanted.image);
         }
+        let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, self.turns.acquire()).await else {
+            return self.skipped(wanted, progress::crowded(self.settings.limit));
+        };
         let view = self.ask(wanted).await;
+        drop(turn);
         known.push(Kept {
             at: Instant::now(),
             as_identity: wanted.as_identity,
@@ -144,9 +151,6 @@ impl Nodes {
 
     /// Runs a pod, in a slot of its own.
     async fn ask(&self, wanted: &Wanted<'_>) -> NodeView {
-        let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, self.turns.acquire()).await else {
-            return self.skipped(wanted, progress::crowded(self.settings.limit));
-        };
         let Some(slot) = self.claim((0..MOST_SLOTS).map(node::slot)) else {
             return self.skipped(wanted, progress::crowded(self.settings.limit));
         };
@@ -170,6 +174,7 @@ impl Nodes {
         let skipped = match result {
             Ok(Seen::Evidence(evidence)) => {
                 debug!(image = %wanted.image, ?node, seconds, "a node was asked");
+                self.telemetry.probed(&evidence);
                 let node = node.unwrap_or_default();
                 let host_network = shape.host_network;
                 return NodeView { node, host_network, seen: NodeSeen::Walked { evidence } };
@@ -190,7 +195,9 @@ impl Nodes {
         for _ in 0..3 {
             match pod::make(&self.client, shape, name, question).await {
                 Ok(made) => return Ok(made),
-                Err(NotMade::Refused(skipped)) => return Err(skipped),
+                Err(NotMade::Refused(skipped) | NotMade::NotInstalled(skipped)) => {
+                    return Err(skipped);
+                }
                 Err(NotMade::Taken) => {
                     if let Some(left) = pod::find(&self.client, &shape.namespace, name).await {
                         pod::remove(&self.client, &shape.namespace, &named(&left)).await;

@@ -10,6 +10,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::diagnose::shorten;
+use crate::evidence::azure::Azure;
+use crate::evidence::login::Login;
+use crate::evidence::told::Lookup;
 use crate::evidence::{Attempt, End, Evidence, Failure, Step, StepName, Vantage};
 use crate::image::{Host, ImageRef};
 use crate::record::{Seen, Unprobed};
@@ -63,7 +66,7 @@ const CUTS: &[fn(&mut Seen)] = &[
     passed_details,
     words,
     names,
-    lookups,
+    other_lookups,
     steps_on_the_way,
     distinguished_names,
     ids,
@@ -161,18 +164,38 @@ fn attempts(seen: &mut Seen) -> Vec<&mut Attempt> {
             let Evidence { opening, attempts, anonymous, mirrors, azure, .. } = evidence.as_mut();
             let before = mirrors.iter_mut().flat_map(|mirrors| &mut mirrors.before);
             let before = before.flat_map(|mirror| &mut mirror.attempts);
-            let of_azure = azure
-                .iter_mut()
-                .flat_map(|azure| [&mut azure.provider].into_iter().chain(&mut azure.check_acr));
+            let of_azure = azure.iter_mut().flat_map(ways);
             let pulls = [opening].into_iter().chain(attempts).chain(anonymous);
             pulls.chain(before).chain(of_azure).collect()
         }
-        Seen::Login(login) => [&mut login.opening]
-            .into_iter()
-            .chain(&mut login.attempts)
-            .chain(&mut login.anonymous)
-            .collect(),
+        Seen::Login(login) => {
+            let Login { opening, attempts, anonymous, azure, .. } = login.as_mut();
+            let of_azure = azure.iter_mut().flat_map(ways);
+            [opening].into_iter().chain(attempts).chain(anonymous).chain(of_azure).collect()
+        }
         Seen::Unprobed(_) => Vec::new(),
+    }
+}
+
+/// Both ways in which an identity logged in.
+fn ways(azure: &mut Box<Azure>) -> impl Iterator<Item = &mut Attempt> {
+    [&mut azure.provider].into_iter().chain(&mut azure.check_acr)
+}
+
+/// What an identity of Azure came to.
+fn azure(seen: &mut Seen) -> Option<&mut Azure> {
+    match seen {
+        Seen::Evidence(evidence) => evidence.azure.as_deref_mut(),
+        Seen::Login(login) => login.azure.as_deref_mut(),
+        Seen::Unprobed(_) => None,
+    }
+}
+
+fn lookups(seen: &mut Seen) -> Option<&mut Vec<Lookup>> {
+    match seen {
+        Seen::Evidence(evidence) => Some(&mut evidence.lookups),
+        Seen::Login(login) => Some(&mut login.lookups),
+        Seen::Unprobed(_) => None,
     }
 }
 
@@ -191,24 +214,19 @@ fn long_details(seen: &mut Seen) {
 }
 
 fn aliases(seen: &mut Seen) {
-    if let Seen::Evidence(evidence) = seen {
-        for lookup in &mut evidence.lookups {
-            // The last names the region, and one in between may be the private link's.
-            let last = lookup.aliases.pop();
-            lookup.aliases.retain(|alias| alias.contains(".privatelink."));
-            lookup.aliases.extend(last);
-            lookup.aliases.truncate(2);
-            lookup.addresses.truncate(2);
-        }
+    for lookup in lookups(seen).into_iter().flatten() {
+        // The last names the region, and one in between may be the private link's.
+        let last = lookup.aliases.pop();
+        lookup.aliases.retain(|alias| alias.contains(".privatelink."));
+        lookup.aliases.extend(last);
+        lookup.aliases.truncate(2);
+        lookup.addresses.truncate(2);
     }
 }
 
 fn check_acr_steps(seen: &mut Seen) {
-    if let Seen::Evidence(evidence) = seen {
-        let check_acr = evidence.azure.iter_mut().flat_map(|azure| &mut azure.check_acr);
-        for attempt in check_acr {
-            attempt.steps.retain(|step| !step.passed);
-        }
+    if let Some(attempt) = azure(seen).and_then(|azure| azure.check_acr.as_mut()) {
+        attempt.steps.retain(|step| !step.passed);
     }
 }
 
@@ -248,9 +266,9 @@ fn names(seen: &mut Seen) {
     }
 }
 
-fn lookups(seen: &mut Seen) {
-    if let Seen::Evidence(evidence) = seen {
-        evidence.lookups.truncate(1);
+fn other_lookups(seen: &mut Seen) {
+    if let Some(lookups) = lookups(seen) {
+        lookups.truncate(1);
     }
 }
 
@@ -285,8 +303,8 @@ fn ids(seen: &mut Seen) {
             }
         }
     }
-    if let Seen::Evidence(evidence) = seen {
-        evidence.lookups.clear();
+    if let Some(lookups) = lookups(seen) {
+        lookups.clear();
     }
 }
 

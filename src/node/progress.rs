@@ -92,13 +92,19 @@ pub struct Refusal<'refusal> {
     pub message: &'refusal str,
 }
 
+impl Refusal<'_> {
+    /// Whether the namespace is missing, or goes.
+    pub fn is_not_installed(&self) -> bool {
+        self.code == 404 || self.message.contains("is being terminated")
+    }
+}
+
 /// The pod could not be made.
 pub fn refused(shape: &Shape, refusal: Refusal<'_>) -> Skipped {
     let namespace = &shape.namespace;
     let Refusal { code, reason, message } = refusal;
     let said = quote(message);
-    let is_missing = code == 404 || message.contains("is being terminated");
-    if is_missing {
+    if refusal.is_not_installed() {
         return Skipped::because(format!("there is no namespace {namespace} for the node probe"))
             .with("Install it: registrycheck manifests | kubectl apply -f -.");
     }

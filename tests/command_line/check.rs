@@ -215,7 +215,11 @@ fn what_is_wrong_on_the_command_line_is_said_with_what_to_write() {
     refused(&[image, "--anonymous", "--node-config", "f"], "", "cannot be used with");
     refused(&[image, "--ca-file", "/etc/hostname"], "", "holds no certificate in PEM form");
     refused(&[image, "-o", "jsn"], "", "[possible values: text, json, yaml]");
-    refused(&[image, "--node", "n"], "", "unexpected argument '--node'");
+    refused(&[image, "--nodes", "n"], "", "unexpected argument '--nodes'");
+    refused(&[image, "--node", "n"], "", "set KUBECONFIG");
+    refused(&[image, "--node", "n/../m"], "", "no node can be called n/../m");
+    refused(&[image, "--node", "n", "--anonymous"], "", "cannot be used with");
+    refused(&[image, "--node-probe-namespace", "n"], "", "--node <NODE>");
 }
 
 /// A registry whose token service, or which itself, says all that it was sent.

@@ -34,6 +34,8 @@ pub(super) enum Source {
     WithNode(Box<Self>),
     /// A node alone.
     Node,
+    /// The node on which the question was put, which has this name.
+    OnNode(String),
     /// Nowhere: that is what was asked for.
     Anonymous,
     /// Nowhere: there is no cluster to read secrets from.
@@ -68,7 +70,16 @@ impl Answer<'_> {
             }
             Seen::Login(login) => {
                 let place = self.origin.in_words();
-                lines.extend([String::new(), format!("Tried from here, {place}, for no image:")]);
+                let from = match self.origin {
+                    Source::OnNode(node) => format!("node {node}"),
+                    Source::Secrets(_)
+                    | Source::Pod { .. }
+                    | Source::WithNode(_)
+                    | Source::Node
+                    | Source::Anonymous
+                    | Source::NoCluster => "here".to_owned(),
+                };
+                lines.extend([String::new(), format!("Tried from {from}, {place}, for no image:")]);
                 let tried = login.as_ref().into();
                 lines.extend(self.tried(&tried));
                 lines.extend(not_used(&login.gaps));
@@ -199,7 +210,7 @@ impl Source {
                 format!("with the pull secrets of pod {pod} in namespace {namespace}")
             }
             Self::WithNode(secrets) => format!("{} and what the node has", secrets.in_words()),
-            Self::Node => "with what the node has".to_owned(),
+            Self::Node | Self::OnNode(_) => "with what the node has".to_owned(),
             Self::Anonymous => "without a credential, as --anonymous asks".to_owned(),
             Self::NoCluster => "without a credential, for no cluster is at hand and no secret is \
                                 given (set KUBECONFIG, or name a file with -f)"

@@ -56,9 +56,6 @@ pub(super) async fn with_node(
     };
     let Some(why) = why(&considered) else { return evidence };
     let view = view(context, check, facts, since, why, &evidence).await;
-    if let Some(NodeView { seen: NodeSeen::Walked { evidence }, .. }) = &view {
-        context.telemetry.probed(evidence);
-    }
     evidence.node = view.map(Box::new);
     evidence
 }
@@ -86,9 +83,10 @@ fn why(considered: &Considered<'_>) -> Option<Why> {
 }
 
 /// Whether a registry of Azure wants a credential, and served the image to none: the node's
-/// identity is one that the kubelet tries after all of them.
+/// identity is one that the kubelet tries after all of them, unless the pod has one of its own.
 fn identity_could_decide(evidence: &Evidence) -> bool {
-    is_azure(evidence.image.registry().name()) && evidence.lacks_credential()
+    let registry = evidence.image.registry().name();
+    is_azure(registry) && evidence.lacks_credential() && evidence.azure.is_none()
 }
 
 /// Whether the kubelet's words contradict what the pod network was served.
@@ -168,4 +166,87 @@ pub(super) fn skipped(evidence: &Evidence) -> Option<Diagnosis> {
 
 fn is_windows(platform: &Platform) -> bool {
     platform.os == "windows"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Considered, Why, why};
+    use crate::api::{RegistryCheckStatus, VantageChoice};
+    use crate::complaint::Complaint;
+    use crate::evidence::{Attempt, End, Evidence, Scheme, Vantage};
+    use crate::image::ImageRef;
+    use crate::target::{PodRef, SecretSource, Target};
+
+    const AZURE: &str = "myreg.azurecr.io/a:1";
+    const OTHER: &str = "r.test/a:1";
+
+    fn seen(image: &str, opening: &End, attempts: &[End]) -> Evidence {
+        let attempt = |end: &End| Attempt::new(None, Vec::new(), end.clone());
+        Evidence {
+            image: ImageRef::parse(image).unwrap(),
+            vantage: Vantage::Pod,
+            platform: None,
+            gaps: Vec::new(),
+            opening: attempt(opening),
+            attempts: attempts.iter().map(attempt).collect(),
+            anonymous: None,
+            repository: None,
+            limit: None,
+            mirrors: None,
+            lookups: Vec::new(),
+            azure: None,
+            node: None,
+            at: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(
+        choice: VantageChoice,
+        evidence: &Evidence,
+        complaint: Option<Complaint>,
+        expected: Option<Why>,
+    ) {
+        let pod = |name: &str| PodRef {
+            name: name.to_owned(),
+            uid: name.to_owned(),
+            workload: name.to_owned(),
+            node: "node-1".to_owned(),
+        };
+        let pods = complaint.iter().map(|_| pod("app")).collect();
+        let secrets = SecretSource::Listed(Vec::new());
+        let image = evidence.image.to_string();
+        let target = Target { image, secrets, complaint, pods, fresh: true };
+        let previous = RegistryCheckStatus::default();
+        let considered = Considered {
+            namespace: "shop",
+            choice,
+            target: &target,
+            evidence,
+            previous: &previous,
+        };
+        assert_eq!(why(&considered), expected, "{choice:?} {evidence:?}");
+    }
+
+    #[test]
+    fn a_node_is_asked_where_it_could_decide() {
+        use VantageChoice::{Auto, Node, Pod};
+        let challenged = || End::Challenged { scheme: Scheme::Bearer };
+        let served = || End::Served { digest: None, platform: None };
+        let failed = || Some(Complaint::PullFailed { cause: "unexpected EOF".to_owned() });
+        let wants_identity = seen(AZURE, &challenged(), &[]);
+        check(Auto, &wants_identity, failed(), Some(Why::Identity));
+        check(Auto, &wants_identity, None, Some(Why::Identity));
+        check(Node, &wants_identity, None, Some(Why::Wanted));
+        check(Pod, &wants_identity, failed(), None);
+        check(Auto, &wants_identity, Some(Complaint::NeverPull), None);
+        check(Node, &wants_identity, Some(Complaint::InvalidName), None);
+        check(Auto, &seen(AZURE, &challenged(), &[served()]), None, None);
+        check(Auto, &seen(AZURE, &served(), &[]), None, None);
+        check(Auto, &seen(OTHER, &challenged(), &[]), failed(), None);
+        check(Auto, &seen(OTHER, &challenged(), &[]), None, None);
+        check(Node, &seen(OTHER, &served(), &[]), None, Some(Why::Wanted));
+        check(Auto, &seen(OTHER, &served(), &[]), failed(), Some(Why::Contradiction));
+        check(Auto, &seen(OTHER, &served(), &[]), None, None);
+    }
 }

@@ -40,6 +40,8 @@ pub struct Made {
 pub enum NotMade {
     /// There is one of that name.
     Taken,
+    /// There is no namespace for it.
+    NotInstalled(Skipped),
     /// The cluster does not allow it.
     Refused(Skipped),
 }
@@ -63,7 +65,12 @@ pub async fn make(
         Err(kube::Error::Api(status)) => {
             let refusal =
                 Refusal { code: status.code, reason: &status.reason, message: &status.message };
-            Err(NotMade::Refused(progress::refused(shape, refusal)))
+            let skipped = progress::refused(shape, refusal);
+            Err(if refusal.is_not_installed() {
+                NotMade::NotInstalled(skipped)
+            } else {
+                NotMade::Refused(skipped)
+            })
         }
         Err(error) => Err(NotMade::Refused(unanswered(&error))),
     }
