@@ -90,7 +90,7 @@ end-to-end:
 	cargo test --locked --quiet --no-run --test integration
 	@if tests/cluster/up --prepare; then \
 	  $(MAKE) --no-print-directory image; \
-	  tests/cluster/up -- cargo test --locked --offline --quiet --test integration; \
+	  tests/cluster/up --azure -- cargo test --locked --offline --quiet --test integration; \
 	  printf '\n== The test cluster itself\n'; \
 	  (cd tests/cluster && go vet ./ground && go test ./ground); \
 	  printf '\n== The credentials, compared with the kubelet'"'"'s own packages\n'; \

@@ -173,6 +173,7 @@ async fn what_the_spec_allows_is_used_or_refused_with_a_reason() {
         "node",
         json!({
             "registry": "anonymous.test", "images": ["anonymous.test/shop/api:v1"], "vantage": "Node",
+            "nodeSelector": {"pool": "none"},
         }),
     );
     make(

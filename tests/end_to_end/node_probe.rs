@@ -15,11 +15,13 @@ use registrycheck::record::Seen;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+mod azure;
 mod deviations;
 
 use deviations::DEVIATIONS;
 
 use super::installed;
+use super::survival::{controllers, kill};
 use crate::ground::{Namespace, apply, client, eventually, kubectl, ready, try_kubectl};
 
 /// What a test changes in the one namespace is none of another test's business.
@@ -204,7 +206,9 @@ async fn ask(shape: &Shape, place: &Place, as_identity: bool) -> Result<Seen, St
     let made = match pod::make(&client, shape, &name, &question).await {
         Ok(made) => made,
         Err(pod::NotMade::Taken) => panic!("{name} is in use"),
-        Err(pod::NotMade::Refused(skipped)) => return Err(skipped.reason),
+        Err(pod::NotMade::Refused(skipped) | pod::NotMade::NotInstalled(skipped)) => {
+            return Err(skipped.reason);
+        }
     };
     let image = ImageRef::parse(asked).unwrap();
     let ended = pod::wait(&client, shape, &made, &question, &image, &|_| {}).await;
@@ -216,6 +220,7 @@ async fn ask(shape: &Shape, place: &Place, as_identity: bool) -> Result<Seen, St
 #[tokio::test(flavor = "multi_thread")]
 async fn what_keeps_a_probe_from_its_node_is_said() {
     installed();
+    let _alone = ALONE.lock().await;
     // A namespace of its own, where the policy of the installation does not hold.
     apply(&[json!({
         "apiVersion": "v1", "kind": "Namespace",
@@ -274,6 +279,53 @@ async fn the_controller_asks_a_node() {
     let message = &ready(&check).unwrap().message;
     assert!(message.contains("cannot be scheduled to a node with pool=none"), "{message}");
     none_is_left().await;
+}
+
+/// Registries that serve no such image and say so at once.
+const FAILING: [&str; 10] = [
+    "alias.test",
+    "anonymous.test",
+    "basic.test",
+    "bearer.test",
+    "expired.test",
+    "missing.test",
+    "refused.test",
+    "unavailable.test",
+    "untrusted.test",
+    "wrongname.test",
+];
+
+/// A controller that nobody saw coming to its end leaves no pod for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_probes_and_five_kills_leave_no_pod() {
+    installed();
+    let _alone = ALONE.lock().await;
+    let namespace = Namespace::new("node-kills").await;
+    let api: Api<Pod> = Api::namespaced(client().await, node::NAMESPACE);
+    for round in 0..5 {
+        for registry in FAILING {
+            let images = json!([format!("{registry}/shop/api:none-{round}")]);
+            let spec = json!({"registry": registry, "vantage": "Node", "images": images});
+            namespace.make_check(&format!("{registry}-{round}"), &spec);
+        }
+        // In the middle of a probe, as far as its pod shows that.
+        eventually("a probe to be under way", || async {
+            let pods = api.list(&kube::api::ListParams::default()).await.unwrap();
+            (!pods.items.is_empty()).then_some(())
+        })
+        .await;
+        let running = eventually("the controller to run", || async { controllers().pop() }).await;
+        kill(running);
+    }
+    for check in (0..5).flat_map(|round| FAILING.map(|registry| format!("{registry}-{round}"))) {
+        eventually(&format!("what a node sees for {check}"), || async {
+            let status = namespace.check(&check).await?.status?;
+            status.probes.iter().any(|probe| probe.vantage == "Node").then_some(())
+        })
+        .await;
+    }
+    none_is_left().await;
+    say("50 probes of a node, 5 kills of the controller, no pod left");
 }
 
 /// Waits until no pod of the probe is there.

@@ -9,7 +9,7 @@ use super::installed;
 use crate::ground::{Namespace, eventually, ground, ready};
 
 /// The process ids of the controller, as the ground sees them.
-fn controllers() -> Vec<i32> {
+pub(super) fn controllers() -> Vec<i32> {
     let processes = fs::read_dir("/proc").unwrap();
     let ids = processes.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     ids.filter(|id: &i32| {
@@ -19,7 +19,7 @@ fn controllers() -> Vec<i32> {
     .collect()
 }
 
-fn kill(id: i32) {
+pub(super) fn kill(id: i32) {
     let status = std::process::Command::new("kill").args(["-9", &id.to_string()]).status();
     assert!(status.unwrap().success());
 }

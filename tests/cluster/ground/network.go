@@ -78,6 +78,13 @@ func (g *ground) makeMounts() error {
 		// CNI keeps its results in /var/lib/cni, the kubelet its device
 		// plugins in /var/lib/kubelet.
 		func() error { return veil("/var/lib", "cni", "kubelet") },
+		func() error {
+			if os.Getenv(azureVariable) == "" {
+				return nil
+			}
+			// A node of AKS has its azure.json there.
+			return veil("/etc", "kubernetes")
+		},
 		g.mountResolvConf,
 	)
 }
