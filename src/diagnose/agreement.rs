@@ -75,7 +75,14 @@ fn is_alike(said: Code, seen: Code) -> bool {
     let is_misspelt = said == Code::DnsNameNotFound && seen == Code::RegistryNameSuspicious;
     // A web server's 404 reads like a registry's.
     let is_of_web_server = Topic::of(said) == Topic::Absent && seen == Code::NotARegistry;
-    said == seen || is_forbidden(said) && is_forbidden(seen) || is_misspelt || is_of_web_server
+    // A private name leads nowhere, or where nothing answers.
+    let is_astray = seen == Code::PrivateLinkMisrouted
+        && matches!(Topic::of(said), Topic::Lookup | Topic::Connection);
+    said == seen
+        || is_forbidden(said) && is_forbidden(seen)
+        || is_misspelt
+        || is_of_web_server
+        || is_astray
 }
 
 /// Whether words that name the host `said` are about `host`. Docker Hub is asked under another

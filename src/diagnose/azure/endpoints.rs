@@ -38,6 +38,16 @@ pub(in super::super) fn misrouted(
         let finding = finding(subject, &own.host, message, remedy);
         lead(verdict, findings, finding, |other| other.hop.is_none());
     }
+    if let (true, Some(name)) = (own.addresses.is_empty(), private_name(own)) {
+        let (record, domain) = own.host.split_once('.').unwrap_or((&own.host, "azurecr.io"));
+        let record = Record { name: record.to_owned(), zone: format!("privatelink.{domain}") };
+        let message = format!(
+            "{} leads to {name}, the name of its private endpoint, which has no address here: the private DNS zone {} lacks the record {}",
+            own.host, record.zone, record.name
+        );
+        let finding = finding(subject, &own.host, message, record.remedy(subject));
+        lead(verdict, findings, finding, |other| other.hop.is_none());
+    }
     let is_private =
         !own.addresses.is_empty() && own.addresses.iter().all(|address| !is_public(*address));
     if !is_private {
@@ -100,6 +110,7 @@ fn lead(
 /// Whether a finding is what a wrong address leads to.
 fn is_of_the_way(code: Code) -> bool {
     [
+        Code::DnsNameNotFound,
         Code::NetworkRuleDenied,
         Code::AccessForbidden,
         Code::ConnectionTimeout,

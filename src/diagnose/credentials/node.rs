@@ -15,7 +15,7 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
     let registry = subject.registry();
     let (finding, provider) = match gap {
         Gap::ProviderNotMatched { provider, patterns }
-            if provider == azure::PROVIDER && is_azure(registry.as_str()) =>
+            if provider == azure::PROVIDER && is_azure(&registry.as_str().to_ascii_lowercase()) =>
         {
             // The provider that this registry is made for.
             let message = format!(
@@ -23,7 +23,14 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
                 patterns.join(", ")
             );
             let code = Code::CredentialProviderNotMatched;
-            let remedy = subject.fill(OWN_SERVER, &[]);
+            let lower = registry.as_str().to_ascii_lowercase();
+            let remedy = if lower == registry.as_str() {
+                subject.fill(OWN_SERVER, &[])
+            } else {
+                format!(
+                    "Write the registry as {lower} in the pod's spec: the kubelet compares capitals too."
+                )
+            };
             (Finding::new(code, Confidence::Likely, message, remedy), provider.as_str())
         }
         Gap::ProviderNotMatched { provider, patterns } => (

@@ -259,6 +259,9 @@ fn a_host_that_the_provider_of_azure_is_not_asked_for_is_named() {
         &["one label"],
         &["myreg.azurecr.io"],
     );
+    let image = ImageRef::parse("myreg.AZURECR.IO/shop/api:1").unwrap();
+    let evidence = Evidence { image, ..evidence };
+    check_words(&evidence, Code::CredentialProviderNotMatched, &[], &["as myreg.azurecr.io in"]);
 }
 
 #[test]

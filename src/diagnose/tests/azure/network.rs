@@ -47,6 +47,19 @@ fn a_private_name_with_a_public_address_is_the_cause_of_a_refusal() {
     );
 }
 
+#[test]
+fn a_private_name_without_an_address_lacks_its_record() {
+    let failure = Failure::NameNotFound { resolver: None };
+    let end =
+        End::Unreachable { hop: Hop { host: REGISTRY.to_owned(), ..hop(Role::Registry) }, failure };
+    let lookups = vec![lookup(REGISTRY, &[PRIVATE], None)];
+    let evidence = Evidence { opening: attempt(None, end), lookups, ..at_azure() };
+    let found = [(Code::PrivateLinkMisrouted, Certain), (Code::DnsNameNotFound, Likely)];
+    check(&evidence, NotPullable, &found);
+    let remedy = ["add-record -g GROUP -z privatelink.azurecr.io -n myreg -a ADDRESS"];
+    check_words(&evidence, Code::PrivateLinkMisrouted, &[PRIVATE, "record myreg"], &remedy);
+}
+
 fn cut_off(failure: Failure) -> Evidence {
     let end =
         End::Unreachable { hop: Hop { host: DATA.to_owned(), ..hop(Role::DataHost) }, failure };
