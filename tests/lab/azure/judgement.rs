@@ -90,7 +90,7 @@ pub(crate) fn judge(case: &Case, sight: &Sight, answer: Answer) -> Judgement {
         kubelet: (!pulls).then(|| words_of(sight)),
         as_expected: pulls == expect.pulls
             && (pulls || sight.failed.is_some())
-            && answer.canipull.is_none_or(|steps| steps.contains(&expect.check_acr.as_str())),
+            && answer.canipull.is_none_or(|end| end == expect.check_acr),
         agrees: answer.pullable == Some(pulls) || expect.undecided && answer.pullable.is_none(),
         right,
         answer,
