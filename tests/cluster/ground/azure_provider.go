@@ -12,7 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -126,6 +128,10 @@ func (p *provider) delegate(plugin string, output, errorOutput io.Writer) int {
 	}
 	cmd := exec.Command(plugin, p.file(providerConfigFile))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(request), output, errorOutput
+	// The kubelet kills who is too slow, and means the plugin. The signal is
+	// about the thread that started it.
+	runtime.LockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if _, err := os.Stat(p.file(providerEnvironmentFile)); err == nil {
 		cmd.Env = append(os.Environ(), "AZURE_ENVIRONMENT_FILEPATH="+p.file(providerEnvironmentFile))
 	}
