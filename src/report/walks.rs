@@ -4,6 +4,7 @@
 //! from the lookup of the registry's name to what became of it.
 
 use crate::access::Provenance;
+use crate::api::Severity;
 use crate::diagnose::Diagnosis;
 use crate::evidence::azure::Azure;
 use crate::evidence::login::Login;
@@ -236,7 +237,8 @@ fn outcome(attempt: &Attempt, good: &str, diagnosis: &Diagnosis) -> String {
         return good.to_owned();
     }
     let credential = attempt.credential.as_ref().map(ToString::to_string);
-    let mut findings = diagnosis.findings.iter();
+    // What is only worth knowing has stopped nothing.
+    let mut findings = diagnosis.findings.iter().filter(|one| one.severity != Severity::Info);
     let own = findings.find(|finding| finding.credential == credential);
     let cause = own.or_else(|| diagnosis.findings.first());
     cause.map(|cause| cause.code.to_string()).unwrap_or_default()

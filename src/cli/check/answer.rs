@@ -14,7 +14,7 @@ use crate::evidence::told::Repository;
 use crate::evidence::{Evidence, Step};
 use crate::record::{Record, Seen, Unprobed};
 use crate::report::probes::duration;
-use crate::report::walks::{self, Purpose, Tried};
+use crate::report::walks::{self, Purpose, Tried, Walk};
 
 use super::asked::Asked;
 
@@ -154,21 +154,20 @@ impl Answer<'_> {
             walks.retain(|walk| walk.purpose != Purpose::CheckAcr);
         }
         for walk in &walks {
-            let purpose = match walk.purpose {
-                Purpose::Opening => continue,
-                Purpose::Pull => "",
-                Purpose::Compare | Purpose::CheckAcr => ", to compare",
-            };
-            lines.push(format!("  {}{purpose}: {}", walk.credential, walk.outcome));
-            let own = walk.steps.iter().skip(walk.steps.len() - walk.n_own);
-            lines.extend(own.map(|step| indented(step)));
-        }
-        for walk in &walks {
-            let id =
-                walk.correlation.map(|id| format!("  the registry's id of the last request: {id}"));
-            lines.extend(id);
-            let query = walk.log_query.as_ref();
-            lines.extend(query.map(|query| format!("  and what it has of it in its log: {query}")));
+            let Walk { purpose, credential, outcome, steps, n_own, correlation, log_query, .. } =
+                walk;
+            lines.extend(match purpose {
+                Purpose::Opening => None,
+                Purpose::Pull => Some(format!("  {credential}: {outcome}")),
+                Purpose::Compare | Purpose::CheckAcr => {
+                    Some(format!("  {credential}, to compare: {outcome}"))
+                }
+            });
+            lines.extend(steps.iter().skip(steps.len() - n_own).map(|step| indented(step)));
+            let id = correlation.iter();
+            lines.extend(id.map(|id| format!("    the registry's id of the last request: {id}")));
+            let query = log_query.iter();
+            lines.extend(query.map(|query| format!("    what it has of it in its log: {query}")));
         }
         lines
     }

@@ -9,8 +9,8 @@ use crate::evidence::azure::Azure;
 use crate::evidence::{Step, StepName};
 use crate::report::walks::{self, Tried, Walk};
 
-/// How wide the steps are, at most, before the words beside them.
-const WIDTH: usize = 60;
+/// How wide the steps are, at most, before the words beside them. What is wider stands alone.
+const WIDTH: usize = 64;
 /// Where the program reads it.
 const CONFIGURATION: &str = "/etc/kubernetes/azure.json";
 
@@ -26,20 +26,41 @@ pub(super) fn lines(tried: &Tried<'_>, walk: &Walk<'_>) -> Vec<String> {
     let own = walk.steps.len().saturating_sub(walk.n_own);
     let mut rows = of_names(tried, azure);
     rows.extend(of_login(tried.registry.as_str(), azure, &walk.steps[own..]));
-    let seen = rows.iter().flat_map(|row| &row.seen);
-    let width = seen.map(|line| line.chars().count()).max().unwrap_or_default().min(WIDTH);
+    let seen = rows.iter().flat_map(|row| &row.seen).map(|line| line.chars().count());
+    let width = seen.filter(|width| *width <= WIDTH).max().unwrap_or_default();
     let heading =
         format!("As az aks check-acr checks it, as {}, its words on the right:", azure.identity);
     let mut lines = vec![String::new(), heading];
     for Row { seen, said } in rows {
-        let n_lines = seen.len().max(said.len());
-        for place in 0..n_lines {
-            let text = |column: &[String]| column.get(place).cloned().unwrap_or_default();
-            let line = format!("  {:<width$}  | {}", text(&seen), text(&said));
-            lines.push(line.trim_end_matches([' ', '|']).to_owned());
+        let mut said = said.into_iter();
+        for step in seen {
+            if step.chars().count() > width {
+                lines.push(format!("  {step}"));
+            } else {
+                lines.push(beside(&step, width, said.next()));
+            }
         }
+        lines.extend(said.map(|said| beside("", width, Some(said))));
     }
     lines
+}
+
+fn beside(step: &str, width: usize, said: Option<String>) -> String {
+    match said {
+        Some(said) => format!("  {step:<width$}  | {said}"),
+        None => format!("  {step}"),
+    }
+}
+
+/// A step without the registry's own name, and without the names that it leads to, which have
+/// a line of their own.
+fn in_short(step: &Step, registry: &str) -> String {
+    let host = step.host.clone().filter(|host| host != registry);
+    let detail = match step.detail.split_once(" via ") {
+        Some((address, _)) if step.name == StepName::Dns && step.passed => address.to_owned(),
+        Some(_) | None => step.detail.clone(),
+    };
+    step_line(&Step { host, detail, ..step.clone() })
 }
 
 /// What it finds out by the registry's name, and compares with azure.json.
@@ -48,7 +69,7 @@ fn of_names(tried: &Tried<'_>, azure: &Azure) -> Vec<Row> {
     let looked_up = walks::lookup(tried);
     let is_found = looked_up.is_none_or(|step| step.passed);
     let mut rows = vec![Row {
-        seen: looked_up.map(step_line).into_iter().collect(),
+        seen: looked_up.map(|step| in_short(step, registry)).into_iter().collect(),
         said: vec![checked(&format!("Checking host name resolution ({registry})"), is_found)],
     }];
     let lookup = tried.lookups.iter().find(|lookup| lookup.host == tried.registry.name());
@@ -89,7 +110,8 @@ fn of_login(registry: &str, azure: &Azure, steps: &[&Step]) -> Vec<Row> {
     let place = steps.iter().position(|step| step.name == StepName::Identity);
     let (identity, exchange) = steps.split_at(place.map_or(steps.len(), |place| place + 1));
     let has_token = identity.last().is_some_and(|step| step.passed);
-    let lines = |steps: &[&Step]| steps.iter().map(|step| step_line(step)).collect::<Vec<_>>();
+    let lines =
+        |steps: &[&Step]| steps.iter().map(|step| in_short(step, registry)).collect::<Vec<_>>();
     let (what, failure) = match &azure.identity {
         Identity::Managed { .. } => (
             "Validating managed identity existance",
