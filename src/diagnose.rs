@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::access::{Gap, Provenance};
 use crate::api::{Confidence, Owner, Severity};
 use crate::complaint::Complaint;
-use crate::evidence::{Attempt, End, Evidence, Role, StepName};
+use crate::evidence::{Attempt, End, Evidence, Role, StepName, Vantage};
 use crate::image::{Host, ImageRef};
 
 mod agreement;
@@ -157,8 +157,20 @@ impl Subject<'_> {
 pub fn diagnose(subject: Subject<'_>, evidence: &Evidence) -> Diagnosis {
     match evidence.node.as_deref() {
         Some(view) => node::diagnose(subject, evidence, view),
-        None => of_one(subject, evidence, None),
+        None => as_of_node(subject, evidence, of_one(subject, evidence, None)),
     }
+}
+
+/// Where the node of a registry of Azure was not asked, what a pod meets on the way there.
+fn as_of_node(subject: Subject<'_>, evidence: &Evidence, diagnosis: Diagnosis) -> Diagnosis {
+    if evidence.vantage != Vantage::Pod || !remedy::is_azure(subject.registry().name()) {
+        return diagnosis;
+    }
+    let findings = diagnosis.findings.into_iter();
+    let mut findings: Vec<Finding> =
+        findings.map(|finding| network::as_of_node(subject, finding)).collect();
+    rank(&mut findings);
+    Diagnosis { findings, ..diagnosis }
 }
 
 /// Says what the evidence of one list of credentials means; `skipped` says why none of a node's

@@ -66,6 +66,19 @@ pub(super) fn confidence(complaint: &Complaint, code: Code, host: &str) -> Confi
     if is_met { Confidence::Certain } else { Confidence::Likely }
 }
 
+/// Whether the kubelet met this very failure at `host`, by name and not by another that it may be
+/// called.
+pub(super) fn confirms(complaint: &Complaint, code: Code, host: &str) -> bool {
+    let Some(said) = Said::of(Some(complaint)) else { return false };
+    let is_same = |meaning: &Meaning| {
+        let at_host = meaning.host.as_deref().is_none_or(|said| is_host(said, host));
+        // A 403 without words allows a firewall, and names none.
+        let is_named = code != Code::NetworkRuleDenied || meaning.confidence == Confidence::Certain;
+        at_host && meaning.code == code && is_named
+    };
+    said.mirror.is_none() && said.meanings().any(is_same)
+}
+
 /// Whether two codes are of one failure. A 403 is called by one or the other name, for as much
 /// as its body says; and a host with a code of its own keeps what happened there to itself.
 fn is_alike(said: Code, seen: Code) -> bool {

@@ -1,16 +1,19 @@
 //! Findings about what a server answered.
 
-use std::net::IpAddr;
-
 use crate::access::Provenance;
 use crate::access::azure::TOKEN_USER;
 use crate::api::Confidence;
-use crate::evidence::told::{Flaw, Repository};
+use crate::evidence::told::Flaw;
 use crate::evidence::{Answer, Attempt, End, Evidence, Hop, Role, StepName};
 
 use super::catalogue::Code;
 use super::remedy::is_azure;
 use super::{Finding, Subject, azure, content, credentials, network, unsent};
+
+mod absent;
+mod firewall;
+
+pub(super) use firewall::names_the_client;
 
 /// What the end of an attempt means; `None` where it ended well.
 pub(super) fn finding(
@@ -98,16 +101,14 @@ impl Answered<'_> {
     }
 }
 
-/// Whether an answer is a firewall's, which says whom it refuses (Azure Container Registry:
-/// `client with IP '…' is not allowed access`).
-pub(super) fn names_the_client(answer: &Answer) -> bool {
-    answer.errors.iter().any(|error| {
-        error.message.contains("client with IP") || error.message.contains("is not allowed access")
-    })
+/// What an answer says in words, whichever form it has.
+pub(super) fn texts(answer: &Answer) -> impl Iterator<Item = &str> {
+    let errors = answer.errors.iter().map(|error| error.message.as_str());
+    errors.chain(answer.body.as_deref())
 }
 
 /// Whether an answer is a page for people, where a registry has words for programs.
-fn is_page(answer: &Answer) -> bool {
+pub(super) fn is_page(answer: &Answer) -> bool {
     let body = answer.body.as_deref().unwrap_or_default().to_ascii_lowercase();
     body.starts_with("<!doctype html") || body.starts_with("<html")
 }
@@ -122,10 +123,10 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
         }
         403 if names_the_client(answer) => Finding::new(
             Code::NetworkRuleDenied,
-            // The node may leave the cluster by another address.
+            // The node may leave by another address.
             subject.confidence(Code::NetworkRuleDenied, &hop.host),
-            format!("the firewall of {} refuses this cluster's address ({said})", hop.host),
-            let_in(subject, answer),
+            firewall::refusal(hop, answered.evidence.vantage, answer, &said),
+            firewall::let_in(subject, answer),
         ),
         401 | 403 if hop.role == Role::Registry && content::is_part(answered.step) => {
             content::refused(subject, answered.step, hop, answer, answered.attempt)
@@ -159,12 +160,24 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
             format!("a web server answers at {}, and no registry ({said})", hop.host),
             subject.remedy_at(Code::NotARegistry, &hop.host),
         ),
-        404 => not_found(subject, answered, &said),
+        404 => absent::not_found(subject, answered, &said),
         429 => Finding::new(
             Code::RateLimited,
             subject.confidence(Code::RateLimited, &hop.host),
             format!("{} limits requests ({said})", hop.host),
-            subject.remedy(Code::RateLimited, None),
+            match hop.role {
+                Role::Registry | Role::TokenService if is_azure(subject.registry().name()) => {
+                    subject.fill(HIGHER_TIER, &[])
+                }
+                Role::Registry
+                | Role::TokenService
+                | Role::RedirectTarget
+                | Role::DataHost
+                | Role::Proxy
+                | Role::Mirror
+                | Role::Metadata
+                | Role::Entra => subject.remedy(Code::RateLimited, None),
+            },
         ),
         500..=599 => Finding::new(
             Code::RegistryUnavailable,
@@ -184,33 +197,27 @@ fn of_answer(subject: Subject<'_>, answered: &Answered<'_>) -> Finding {
     }
 }
 
-/// How to let in the address that a firewall names.
-fn let_in(subject: Subject<'_>, answer: &Answer) -> String {
-    let remedy = subject.remedy(Code::NetworkRuleDenied, None);
-    let mut words = answer.errors.iter().flat_map(|error| error.message.split(['\'', '"', ' ']));
-    let address = words.find_map(|word| word.parse::<IpAddr>().ok());
-    match address {
-        Some(address) => remedy.replace("ADDRESS", &address.to_string()),
-        None => remedy,
-    }
-}
+/// A registry of Azure is limited by its tier, whoever asks (Azure Container Registry, "Service
+/// tiers").
+const HIGHER_TIER: &str = "Wait until the limit ends; the kubelet goes on trying by itself. A higher tier of the registry has a higher limit; to see which one it has: az acr show -n REGISTRYNAME --query sku.name";
 
 /// A token service that refuses a login has looked at it. A Basic registry may answer 401 for
-/// other reasons too, such as a tag that is not there.
+/// other reasons too, such as a tag that is not there; and that of Azure says so to a login
+/// without any right, too (Azure Container Registry, "Troubleshoot registry login").
 fn rejected(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
     let credential = answered.attempt.credential.as_ref();
-    let told = credential.filter(|_| answered.step == StepName::Token).and_then(|credential| {
-        let azure = answered.evidence.azure.as_deref();
-        azure::refused(subject, credential, answered.answer, azure)
+    let told = credential.filter(|_| answered.step == StepName::Token).and_then(|_| {
+        azure::refused(subject, answered.attempt, answered.answer, answered.evidence)
     });
     if let Some(finding) = told {
         return finding;
     }
-    let finding = credentials::rejected(subject, answered.attempt.credential.as_ref(), said);
+    let finding = credentials::rejected(subject, credential, said);
+    let is_looked_at = !is_azure(subject.registry().name());
     match (answered.step, answered.attempt.login) {
         // The same credential is good at the registry's front door.
         (_, Some(200)) => hidden(subject, answered, said),
-        (StepName::Token, _) | (_, Some(401)) => finding,
+        (StepName::Token, _) | (_, Some(401)) if is_looked_at => finding,
         (_, Some(_) | None) => Finding { confidence: Confidence::Likely, ..finding },
     }
 }
@@ -223,6 +230,9 @@ fn flawed(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
         Some(Flaw::LineBreak | Flaw::Incomplete) | None => Code::PullSecretMalformed,
     };
     let whose = answered.attempt.credential.as_ref().map(ToString::to_string).unwrap_or_default();
+    // A 403 can be of a firewall, or of a right.
+    let is_of_login = answered.answer.status == 401;
+    let alone = if is_of_login { Confidence::Certain } else { Confidence::Likely };
     let (confidence, message) = match answered.attempt.flaw {
         Some(Flaw::LineBreak) => (
             Confidence::Likely,
@@ -231,7 +241,7 @@ fn flawed(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
             ),
         ),
         Some(Flaw::TokenOfAnotherUser) => (
-            Confidence::Certain,
+            alone,
             format!(
                 "the password in {whose} is a token of a registry, which goes with the user {TOKEN_USER} and with no other; {registry} refuses it ({said})"
             ),
@@ -243,7 +253,7 @@ fn flawed(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
             ),
         ),
         Some(Flaw::Incomplete) | None => (
-            Confidence::Certain,
+            alone,
             format!(
                 "{whose} has no user name or no password, as an entry whose login a credential helper keeps: the container runtime sends neither, and {registry} refuses that ({said})"
             ),
@@ -278,7 +288,7 @@ fn not_authorized(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> 
     }
     let others = answered.attempt.grant.as_ref().is_some_and(|grant| grant.has_others);
     let code = if others { Code::RepositoryNotAuthorized } else { Code::PullNotAuthorized };
-    if let (Some(secret), true) = (answered.secret(), is_azure(subject.registry().as_str())) {
+    if let (Some(secret), true) = (answered.secret(), is_azure(subject.registry().name())) {
         return azure::account_not_authorized(subject, secret, code, said);
     }
     let (image, registry) = (subject.image, subject.registry());
@@ -294,53 +304,6 @@ fn not_authorized(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> 
     Finding::new(code, Confidence::Likely, message, remedy)
 }
 
-fn not_found(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
-    let image = subject.image;
-    let registry = subject.registry();
-    let path = image.path();
-    if answered.step == StepName::Token {
-        return Finding::new(
-            Code::Inconclusive,
-            Confidence::Possible,
-            format!("the token service {} that {registry} names answers {said}", answered.hop.host),
-            "Ask whoever runs the registry: the realm of its challenge may be wrong.".to_owned(),
-        );
-    }
-    let repository_missing = (
-        format!("{registry} has no repository {path}"),
-        subject.remedy(Code::RepositoryNotFound, None),
-    );
-    let tag_missing = (
-        match (image.digest(), image.tag()) {
-            (None, Some(tag)) => format!("{registry} has the repository {path}, but no tag {tag}"),
-            _ => format!("{registry} has the repository {path}, but not {}", image.reference()),
-        },
-        subject.remedy(Code::TagNotFound, None),
-    );
-    match &answered.evidence.repository {
-        Some(Repository::Exists) => {
-            Finding::new(Code::TagNotFound, Confidence::Certain, tag_missing.0, tag_missing.1)
-        }
-        Some(Repository::Unknown) => {
-            let (message, remedy) = repository_missing;
-            // A registry may hide a repository so from who has no right to it.
-            let has_right = answered.grants_pull() || answered.step == StepName::Challenge;
-            let confidence = if has_right { Confidence::Certain } else { Confidence::Likely };
-            Finding::new(Code::RepositoryNotFound, confidence, message, remedy)
-        }
-        Some(Repository::NotTold { .. }) | None if answered.has_error("NAME_UNKNOWN") => {
-            let (message, remedy) = repository_missing;
-            let confidence =
-                if answered.grants_pull() { Confidence::Certain } else { Confidence::Likely };
-            Finding::new(Code::RepositoryNotFound, confidence, message, remedy)
-        }
-        Some(Repository::NotTold { .. }) | None if answered.has_error("MANIFEST_UNKNOWN") => {
-            Finding::new(Code::TagNotFound, Confidence::Likely, tag_missing.0, tag_missing.1)
-        }
-        Some(Repository::NotTold { .. }) | None => hidden(subject, answered, said),
-    }
-}
-
 fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding {
     let image = subject.image;
     let registry = subject.registry();
@@ -349,11 +312,13 @@ fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
         (Some(own), None) => own.to_string(),
         (None, None) => "an anonymous client".to_owned(),
     };
-    // A 403 without a registry's words can be a firewall's.
+    // A 403 without a registry's words can be a firewall's; and a registry that refuses what its
+    // own token grants hides more than that.
     let is_bare = answered.answer.status == 403 && answered.answer.errors.is_empty();
+    let is_granted = answered.answer.status == 401 && answered.grants_pull();
     Finding::new(
         Code::NotFoundOrNotAuthorized,
-        if is_bare { Confidence::Likely } else { Confidence::Certain },
+        if is_bare || is_granted { Confidence::Likely } else { Confidence::Certain },
         format!(
             "{registry} refuses {image} to {who} ({said}): either it does not exist, or it may not be pulled with that; the registry hides which"
         ),

@@ -9,9 +9,8 @@ use crate::access::Provenance;
 use crate::access::azure::Identity;
 use crate::api::Severity;
 use crate::evidence::azure::Azure;
-use crate::evidence::{Answer, Attempt, End, Evidence, Role, Vantage};
+use crate::evidence::{Attempt, End, Evidence, Role, Vantage};
 
-use super::remedy::is_azure;
 use super::{Finding, Subject, is_served, reach, wants_credential};
 
 mod both_ways;
@@ -65,17 +64,6 @@ pub(super) fn is_noise(attempt: &Attempt, evidence: &Evidence) -> bool {
     let own = reach(attempt);
     let is_furthest = own > 1 && evidence.attempts.iter().all(|other| reach(other) <= own);
     is_strangers && !is_served(attempt) && (wants_credential(&attempt.end) || !is_furthest)
-}
-
-/// Whether a registry is one of Azure, by its name or by who logs in there.
-fn is_of_azure(subject: Subject<'_>, azure: Option<&Azure>) -> bool {
-    azure.is_some() || is_azure(subject.registry().as_str())
-}
-
-/// What an answer says in words, whichever form it has.
-fn texts(answer: &Answer) -> impl Iterator<Item = &str> {
-    let errors = answer.errors.iter().map(|error| error.message.as_str());
-    errors.chain(answer.body.as_deref())
 }
 
 /// The identity as a reader can find it: its name, its ids, its tenant.

@@ -11,6 +11,8 @@ use super::{Finding, Subject, Verdict};
 
 mod node;
 
+pub(super) use node::put_right;
+
 /// How many entries of one secret a message names.
 const MOST_ENTRIES: usize = 3;
 
@@ -82,7 +84,7 @@ pub(super) fn leave_room_for_the_node(
     if is_known_to_fail && skipped.is_none() || node::was_asked(evidence) {
         return verdict;
     }
-    let is_likely = is_azure(subject.registry().as_str());
+    let is_likely = is_azure(subject.registry().name());
     // Who asks by hand means what he has named.
     let for_pods = evidence.vantage == Vantage::Pod;
     let could_change = |finding: &&mut Finding| {

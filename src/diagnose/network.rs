@@ -3,8 +3,8 @@
 use crate::api::{Confidence, Severity};
 use crate::evidence::{Certificate, CertificateProblem, Failure, Hop, Role, StepName};
 
-use super::catalogue::Code;
-use super::{Finding, Subject};
+use super::catalogue::{Code, Stage};
+use super::{Finding, Subject, agreement};
 
 /// What a failure to reach a server means.
 pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) -> Finding {
@@ -18,6 +18,20 @@ pub(super) fn unreachable(subject: Subject<'_>, hop: &Hop, failure: &Failure) ->
         return Finding::new(Code::Inconclusive, Confidence::Possible, message, finding.remedy);
     }
     finding
+}
+
+/// What a pod meets on the way to a registry, as sure as it is of the kubelet: a node can leave by
+/// another address than its pods, and look names up with another resolver. Certain is what the
+/// kubelet says itself; a 403 without a firewall's words does not confirm one with them.
+pub(super) fn as_of_node(subject: Subject<'_>, finding: Finding) -> Finding {
+    let host = finding.hop.as_deref().unwrap_or(subject.registry().as_str());
+    let confirms = |complaint| agreement::confirms(complaint, finding.code, host);
+    let is_of_way =
+        finding.severity == Severity::Error && finding.code.row().stage == Stage::Network;
+    if !is_of_way || subject.complaint.is_some_and(confirms) {
+        return finding;
+    }
+    Finding { confidence: finding.confidence.max(Confidence::Likely), ..finding }
 }
 
 /// The same, as sure as it is of the server alone.

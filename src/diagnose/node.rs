@@ -11,7 +11,10 @@ use crate::evidence::{Attempt, End, Evidence, Role, Vantage};
 
 use super::catalogue::Code;
 use super::progress::progress;
-use super::{Diagnosis, Finding, Subject, Verdict, answers, azure, is_served, of_one, rank};
+use super::{
+    Diagnosis, Finding, Subject, Verdict, answers, as_of_node, azure, is_served, network, of_one,
+    rank,
+};
 
 /// Why the node was not asked, and what would decide it.
 pub(super) struct Skipped<'view> {
@@ -62,7 +65,9 @@ pub(super) fn diagnose(subject: Subject<'_>, evidence: &Evidence, view: &NodeVie
             return skipped(subject, evidence, &Skipped { node, reason, remedy });
         }
     };
-    let place = if node.is_empty() { "the node".to_owned() } else { format!("node {node}") };
+    let node = if node.is_empty() { "the node".to_owned() } else { format!("node {node}") };
+    let place = if view.host_network { node } else { format!("a pod on {node}") };
+    let seen = &*as_placed(view, seen);
     if !is_open(&seen.opening) {
         return behind(subject, evidence, seen, &place);
     }
@@ -71,7 +76,7 @@ pub(super) fn diagnose(subject: Subject<'_>, evidence: &Evidence, view: &NodeVie
     }
     let both = joined(evidence, view, seen);
     let mut diagnosis = if is_closed(view, seen) {
-        skipped(subject, &both, &Skipped { node, reason: CLOSED, remedy: OPEN_IT })
+        skipped(subject, &both, &Skipped { node: &view.node, reason: CLOSED, remedy: OPEN_IT })
     } else {
         of_one(subject, &both, None)
     };
@@ -80,12 +85,30 @@ pub(super) fn diagnose(subject: Subject<'_>, evidence: &Evidence, view: &NodeVie
         && let Some(finding) = answers::finding(subject, attempt, seen)
     {
         diagnosis.findings.retain(|finding| finding.code != Code::Pullable);
+        let finding = as_sure(subject, seen, finding);
         diagnosis.findings.push(from(&place, finding, "the pod network is served"));
         diagnosis.verdict = Verdict::NotPullable;
         diagnosis.progress = progress(seen, Some(attempt));
     }
     rank(&mut diagnosis.findings);
     diagnosis
+}
+
+/// A probe on the node stands where a pod does, unless it has the node's own network.
+fn as_placed<'seen>(view: &NodeView, seen: &'seen Evidence) -> Cow<'seen, Evidence> {
+    if view.host_network {
+        Cow::Borrowed(seen)
+    } else {
+        Cow::Owned(Evidence { vantage: Vantage::Pod, ..seen.clone() })
+    }
+}
+
+/// A pod on the node has not the node's own way out.
+fn as_sure(subject: Subject<'_>, seen: &Evidence, finding: Finding) -> Finding {
+    match seen.vantage {
+        Vantage::Pod => network::as_of_node(subject, finding),
+        Vantage::Node | Vantage::Here => finding,
+    }
 }
 
 /// The evidence as the kubelet sees it, where both places were answered; else that of the probe
@@ -102,7 +125,8 @@ pub(super) fn as_kubelet(evidence: &Evidence) -> Cow<'_, Evidence> {
 }
 
 fn skipped(subject: Subject<'_>, evidence: &Evidence, skipped: &Skipped<'_>) -> Diagnosis {
-    let mut diagnosis = of_one(subject, evidence, Some(skipped));
+    let diagnosis = of_one(subject, evidence, Some(skipped));
+    let mut diagnosis = as_of_node(subject, evidence, diagnosis);
     diagnosis.findings.push(skipped.finding(subject, diagnosis.verdict));
     rank(&mut diagnosis.findings);
     diagnosis
@@ -162,7 +186,8 @@ fn behind(subject: Subject<'_>, evidence: &Evidence, seen: &Evidence, place: &st
             findings.push(of_pods(finding));
         }
     }
-    findings.extend(node.findings.into_iter().map(|finding| from(place, finding, other)));
+    let sure = node.findings.into_iter().map(|finding| as_sure(subject, seen, finding));
+    findings.extend(sure.map(|finding| from(place, finding, other)));
     rank(&mut findings);
     Diagnosis { findings, ..node }
 }

@@ -4,6 +4,8 @@
 //! whoever wrote a pod or runs a registry, and commands are pasted by an operator: what is
 //! not plain is quoted for the shell.
 
+use crate::access::azure;
+
 use super::Subject;
 use super::catalogue::Code;
 
@@ -72,7 +74,7 @@ impl Subject<'_> {
 
 fn filled(code: Code, names: Names<'_>) -> String {
     let row = code.row();
-    let registry = names.subject.image.registry().as_str();
+    let registry = names.subject.image.registry().name();
     match row.azure.filter(|_| is_azure(registry)) {
         Some(azure) => fill(&either(azure, row.remedy), names),
         None => fill(row.remedy, names),
@@ -110,8 +112,12 @@ fn fill(template: &str, names: Names<'_>) -> String {
             "IMAGE" => text.push_str(&plain(&subject.image.to_string())),
             "REPOSITORY" => text.push_str(&plain(subject.image.path())),
             "REGISTRYNAME" => {
-                text.push_str(&plain(registry.split('.').next().unwrap_or(registry)));
+                text.push_str(&plain(resource(subject.image.registry().name())));
             }
+            "ZONE" => match domain(subject.image.registry().name()) {
+                Some(domain) => text.push_str(&plain(&format!("privatelink.{domain}"))),
+                None => text.push_str(word),
+            },
             // Docker's own client logs in to Docker Hub under this name.
             "REGISTRY" if text.ends_with("--docker-server=") && registry == "docker.io" => {
                 text.push_str("https://index.docker.io/v1/");
@@ -131,6 +137,20 @@ fn fill(template: &str, names: Names<'_>) -> String {
         }
     }
     text
+}
+
+/// The name of the registry as a resource. That of a host can have a hash behind it, which it is
+/// kept apart from by a hyphen, of which no resource has one (Azure Container Registry, "Domain
+/// name label").
+fn resource(host: &str) -> &str {
+    host.split(['.', '-']).next().unwrap_or(host)
+}
+
+/// The domain of Azure's registries in which a host is; its private zone has the same.
+fn domain(host: &str) -> Option<&'static str> {
+    azure::REGISTRY_DOMAINS
+        .into_iter()
+        .find(|domain| azure::is_registry(host) && host.to_ascii_lowercase().ends_with(domain))
 }
 
 fn with_port(host: &str) -> String {

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
+use crate::api::{Confidence, RegistryCheck, RegistryCheckStatus, Severity, VantageChoice};
 use crate::complaint::Complaint;
+use crate::diagnose::catalogue::Stage;
 use crate::diagnose::remedy::is_azure;
-use crate::diagnose::{self, Diagnosis, Heard, Subject, Verdict};
+use crate::diagnose::{self, Diagnosis, Finding, Heard, Subject, Verdict};
 use crate::evidence::Evidence;
 use crate::evidence::node::{NodeSeen, NodeView};
 use crate::image::platform::Platform;
@@ -24,6 +25,8 @@ enum Why {
     Wanted,
     /// Its own identity could decide.
     Identity,
+    /// Its own way to the registry could differ.
+    Way,
     /// The kubelet says something else than the pod network.
     Contradiction,
 }
@@ -78,6 +81,7 @@ fn why(considered: &Considered<'_>) -> Option<Why> {
         VantageChoice::Pod => None,
         VantageChoice::Node => Some(Why::Wanted),
         VantageChoice::Auto if identity_could_decide(evidence) => Some(Why::Identity),
+        VantageChoice::Auto if way_could_differ(considered) => Some(Why::Way),
         VantageChoice::Auto => is_contradicted(considered).then_some(Why::Contradiction),
     }
 }
@@ -87,6 +91,21 @@ fn why(considered: &Considered<'_>) -> Option<Why> {
 fn identity_could_decide(evidence: &Evidence) -> bool {
     let registry = evidence.image.registry().name();
     is_azure(registry) && evidence.lacks_credential() && evidence.azure.is_none()
+}
+
+/// Whether the pod network does not get to a registry of Azure, for what the kubelet has not said
+/// itself: the node may leave by another address, and have a resolver of its own.
+fn way_could_differ(considered: &Considered<'_>) -> bool {
+    let Considered { namespace, target, evidence, .. } = considered;
+    let subject =
+        Subject { namespace, image: &evidence.image, complaint: target.complaint.as_ref() };
+    let is_open = |finding: &Finding| {
+        finding.severity == Severity::Error
+            && finding.code.row().stage == Stage::Network
+            && finding.confidence != Confidence::Certain
+    };
+    is_azure(evidence.image.registry().name())
+        && diagnose::diagnose(subject, evidence).findings.iter().any(is_open)
 }
 
 /// Whether the kubelet's words contradict what the pod network was served.
@@ -120,8 +139,8 @@ async fn view(
     let Some(nodes) = &context.nodes else {
         return match why {
             Why::Wanted | Why::Identity => skipped(name, progress::off()),
-            // What the words say of the node stands as it is.
-            Why::Contradiction => None,
+            // What the words say of the node stands as it is, and so does what a pod meets.
+            Why::Way | Why::Contradiction => None,
         };
     };
     let selector = &check.spec.node_selector;

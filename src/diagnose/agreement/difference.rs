@@ -208,9 +208,11 @@ fn unexplained(subject: Subject<'_>, evidence: &Evidence) -> Finding {
 
 /// Whose probe it was that was served.
 fn seen_by(evidence: &Evidence) -> &'static str {
+    // Beside what the node has of its own, the evidence has what the pod network was served.
+    let is_of_node = |used: &Provenance| used.pull_secret().is_none();
     match evidence.vantage {
-        Vantage::Node => "a probe on the node",
-        Vantage::Pod | Vantage::Here => "the pod network",
+        Vantage::Node if used(evidence).is_some_and(is_of_node) => "a probe on the node",
+        Vantage::Node | Vantage::Pod | Vantage::Here => "the pod network",
     }
 }
 

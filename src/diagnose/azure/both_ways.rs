@@ -5,11 +5,11 @@ use crate::access::Provenance;
 use crate::access::azure::Identity;
 use crate::api::Confidence;
 use crate::evidence::azure::Azure;
-use crate::evidence::{Answer, Attempt, End, Evidence, Role, StepName};
+use crate::evidence::{Answer, Attempt, End, Evidence, Failure, Role, StepName};
 
 use super::super::catalogue::Code;
 use super::super::{Finding, Subject, answers, is_served, network, unsent};
-use super::{named, texts};
+use super::named;
 
 /// Says which of the two answers counts, where they differ, and why they do.
 pub(in super::super) fn compared(subject: Subject<'_>, evidence: &Evidence) -> Option<Finding> {
@@ -27,18 +27,18 @@ pub(in super::super) fn compared(subject: Subject<'_>, evidence: &Evidence) -> O
     let message = match (is_served(check), pulls) {
         (true, true) | (false, false) => return None,
         (true, false) if is_served(&azure.provider) => format!(
-            "az aks check-acr says that the cluster can pull images from {}: it tests the login of {} alone, and no repository, manifest or layer",
+            "az aks check-acr would say that the cluster can pull images from {}: it tests the login of {} alone, and no repository, manifest or layer",
             subject.registry(),
             named(azure)
         ),
         (true, false) => format!(
-            "az aks check-acr says that the cluster can pull images from {}, and the kubelet has no credential: that check asks for a token of Azure Resource Manager{}, which is not how the kubelet logs in",
+            "az aks check-acr would say that the cluster can pull images from {}, and the kubelet has no credential: that check asks for a token of Azure Resource Manager{}, which is not how the kubelet logs in",
             subject.registry(),
             selector(azure)
         ),
         (false, true) => {
             format!(
-                "az aks check-acr fails for {}, and pulls do not: {}",
+                "az aks check-acr would fail for {}, and pulls do not: {}",
                 subject.registry(),
                 why(subject, azure, check)
             )
@@ -50,7 +50,9 @@ pub(in super::super) fn compared(subject: Subject<'_>, evidence: &Evidence) -> O
     } else {
         subject.remedy(code, None)
     };
-    let finding = Finding::new(code, Confidence::Certain, message, remedy);
+    // The check is more patient than this probe.
+    let confidence = if is_impatient(check) { Confidence::Likely } else { Confidence::Certain };
+    let finding = Finding::new(code, confidence, message, remedy);
     Some(finding.of_credential(Some(azure.identity.to_string())))
 }
 
@@ -83,6 +85,11 @@ fn why(subject: Subject<'_>, azure: &Azure, check: &Attempt) -> String {
     }
 }
 
+/// Whether only the patience of this probe ended.
+fn is_impatient(check: &Attempt) -> bool {
+    matches!(&check.end, End::Unreachable { failure: Failure::TimedOut { .. }, .. })
+}
+
 /// The check calls every id a client id.
 fn selector(azure: &Azure) -> &'static str {
     match &azure.identity {
@@ -98,7 +105,8 @@ fn selector(azure: &Azure) -> &'static str {
 /// Whether the registry takes no token for Azure Resource Manager (Azure Container Registry,
 /// "Disable authentication as ARM template").
 fn is_without_management(check: &Attempt) -> bool {
-    let says_so =
-        |answer: &Answer| texts(answer).any(|text| text.contains("arm aad token disallowed"));
+    let says_so = |answer: &Answer| {
+        answers::texts(answer).any(|text| text.contains("arm aad token disallowed"))
+    };
     matches!(&check.end, End::Answered { step: StepName::Exchange, answer, .. } if says_so(answer))
 }

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use crate::api::{Confidence, Severity};
-use crate::evidence::Evidence;
 use crate::evidence::told::Lookup;
+use crate::evidence::{End, Evidence, Failure};
 
 use super::super::catalogue::Code;
 use super::super::{Finding, Subject, Verdict};
@@ -15,8 +15,7 @@ pub(in super::super) fn findings(subject: Subject<'_>, evidence: &Evidence) -> V
     other_region(subject, evidence).into_iter().collect()
 }
 
-/// Where names of private endpoints lead astray. It is the cause where a pull ends on that way,
-/// and what was found of it then is what it looks like from here.
+/// Where names of private endpoints lead astray. It may be the cause where a pull ends on that way.
 pub(in super::super) fn misrouted(
     subject: Subject<'_>,
     evidence: &Evidence,
@@ -29,35 +28,32 @@ pub(in super::super) fn misrouted(
         && let Some(name) = private_name(own)
     {
         let message = format!(
-            "{} leads to {name}, the name of its private endpoint, and that to {address}, which is a public address: the private DNS zone is not linked to this network, or lacks the record",
+            "{} leads to {name}, the name of its private endpoint, and that to {address}, which is a public address: its private DNS zone is not linked to this network, as in every network that is not meant to use the endpoint",
             own.host
         );
         let remedy = subject.remedy_at(Code::PrivateLinkMisrouted, &own.host);
-        let domain = own.host.split_once('.').map_or("azurecr.io", |(_, domain)| domain);
-        let remedy = remedy.replace("privatelink.azurecr.io", &format!("privatelink.{domain}"));
-        let finding = finding(subject, &own.host, message, remedy);
+        let finding = finding(message, remedy);
         lead(verdict, findings, finding, |other| other.hop.is_none());
     }
-    if let (true, Some(name)) = (own.addresses.is_empty(), private_name(own)) {
+    if let (true, Some(name)) = (is_unknown(evidence, Some(&own.host)), private_name(own)) {
         let (record, domain) = own.host.split_once('.').unwrap_or((&own.host, "azurecr.io"));
         let record = Record { name: record.to_owned(), zone: format!("privatelink.{domain}") };
         let message = format!(
             "{} leads to {name}, the name of its private endpoint, which has no address here: the private DNS zone {} lacks the record {}",
             own.host, record.zone, record.name
         );
-        let finding = finding(subject, &own.host, message, record.remedy(subject));
+        let confidence = subject.confidence(Code::PrivateLinkMisrouted, &own.host);
+        let finding = Finding { confidence, ..finding(message, record.remedy(subject)) };
         lead(verdict, findings, finding, |other| other.hop.is_none());
     }
     let is_private =
         !own.addresses.is_empty() && own.addresses.iter().all(|address| !is_public(*address));
-    if !is_private {
+    if !is_private || private_name(own).is_none() {
         return;
     }
     for other in findings.iter_mut().filter(|other| other.code == Code::DataEndpointUnreachable) {
         let Some(record) = other.hop.as_deref().and_then(Record::of) else { continue };
-        let looked_up =
-            evidence.lookups.iter().find(|lookup| other.hop.as_ref() == Some(&lookup.host));
-        if looked_up.is_none_or(|lookup| lookup.addresses.is_empty()) {
+        if is_unknown(evidence, other.hop.as_deref()) {
             other.message = format!(
                 "{}; {} has a private address, and the private DNS zone {} lacks the record {} of its data endpoint",
                 other.message, own.host, record.zone, record.name
@@ -72,21 +68,33 @@ pub(in super::super) fn misrouted(
     });
     if let Some((lookup, record, address)) = data {
         let message = format!(
-            "{} has a private address and {}, from which its layers come, the public one {address}: the private DNS zone {} lacks the record {}",
+            "{} has a private address and {}, from which its layers come, the public one {address}, as where the private DNS zone {} has no record {}",
             own.host, lookup.host, record.zone, record.name
         );
-        let finding = finding(subject, &own.host, message, record.remedy(subject))
-            .at_hop(Some(lookup.host.clone()));
+        let finding = finding(message, record.remedy(subject)).at_hop(Some(lookup.host.clone()));
         lead(verdict, findings, finding, |other| other.hop.as_ref() == Some(&lookup.host));
     }
 }
 
-fn finding(subject: Subject<'_>, host: &str, message: String, remedy: String) -> Finding {
-    let code = Code::PrivateLinkMisrouted;
-    Finding::new(code, subject.confidence(code, host), message, remedy)
+/// Whether a name is said not to exist, rather than not looked up.
+fn is_unknown(evidence: &Evidence, host: Option<&str>) -> bool {
+    let walks = evidence.attempts.iter().chain(&evidence.anonymous).chain([&evidence.opening]);
+    walks.map(|walk| &walk.end).any(|end| {
+        matches!(
+            end,
+            End::Unreachable { hop, failure: Failure::NameNotFound { .. } }
+                if Some(hop.host.as_str()) == host
+        )
+    })
 }
 
-/// Puts what is wrong with a name before what came of it on the way there, or beside a pull that
+/// Not certain: the aliases are the same in every network, and only whoever made the private
+/// endpoint knows which networks are to use it.
+fn finding(message: String, remedy: String) -> Finding {
+    Finding::new(Code::PrivateLinkMisrouted, Confidence::Likely, message, remedy)
+}
+
+/// Puts what is wrong with a name beside what came of it on the way there, or beside a pull that
 /// gets by.
 fn lead(
     verdict: Verdict,
@@ -94,17 +102,17 @@ fn lead(
     finding: Finding,
     is_there: impl Fn(&Finding) -> bool,
 ) {
-    let is_of_way = |other: &&mut Finding| {
+    let is_of_way = |other: &Finding| {
         other.severity == Severity::Error && is_of_the_way(other.code) && is_there(other)
     };
-    let mut is_cause = false;
-    if verdict != Verdict::Pullable {
-        for other in findings.iter_mut().filter(is_of_way) {
-            is_cause = true;
-            other.confidence = other.confidence.max(Confidence::Likely);
+    let severity = match verdict {
+        Verdict::Pullable => Severity::Info,
+        Verdict::NotPullable | Verdict::Undecided if findings.iter().any(is_of_way) => {
+            Severity::Error
         }
-    }
-    findings.insert(0, if is_cause { finding } else { finding.into_warning() });
+        Verdict::NotPullable | Verdict::Undecided => Severity::Warning,
+    };
+    findings.insert(0, Finding { severity, ..finding });
 }
 
 /// Whether a finding is what a wrong address leads to.
@@ -139,7 +147,7 @@ impl Record {
     }
 
     fn remedy(&self, subject: Subject<'_>) -> String {
-        subject.fill(ADD_RECORD, &[("RECORD", &self.name), ("ZONE", &self.zone)])
+        subject.fill(ADD_RECORD, &[("RECORD", &self.name)])
     }
 }
 

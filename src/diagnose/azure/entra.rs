@@ -44,7 +44,9 @@ pub(super) fn why(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Findi
     let other = if is_audience { other_audience(azure) } else { "" };
     let message = format!("{what}{other} ({})", answers::in_words(answer));
     let mut remedy = remedy(subject, azure, code);
-    if self::code(answer) == Some("AADSTS70021") {
+    if code == Code::FederatedCredentialMismatch && confidence != Confidence::Certain {
+        // Where it was not, the same is said for a moment now and then (github.com/kedacore/keda
+        // issue 8152, Azure/azure-workload-identity issue 1200).
         remedy = format!("If that was set up a moment ago, wait a few minutes. {remedy}");
     }
     Finding::new(code, confidence, message, remedy)
@@ -84,22 +86,20 @@ fn meaning(answer: &Answer) -> Meaning {
         ),
         Some("700211") => found(
             Code::FederatedCredentialMismatch,
-            Certain,
+            Likely,
             "it trusts no token of this issuer, which is the cluster's",
         ),
-        Some("700212") => found(
-            Code::FederatedCredentialMismatch,
-            Certain,
-            "it trusts no token for this audience",
-        ),
+        Some("700212") => {
+            found(Code::FederatedCredentialMismatch, Likely, "it trusts no token for this audience")
+        }
         Some("700213") => found(
             Code::FederatedCredentialMismatch,
-            Certain,
+            Likely,
             "it trusts no token of this subject, which is the service account",
         ),
         Some("7002138") => found(
             Code::FederatedCredentialMismatch,
-            Certain,
+            Likely,
             "what it trusts differs from the token in upper and lower case alone",
         ),
         Some("700222") => found(
@@ -151,6 +151,7 @@ fn remedy(subject: Subject<'_>, azure: &Azure, code: Code) -> String {
             return subject.fill(OTHER_ANNOTATION, &[("ACCOUNT", account)]);
         }
         (Identity::Managed { .. }, Code::ServicePrincipalUnknown) => OTHER_IDENTITY,
+        (_, Code::RateLimited) => LATER,
         (_, code) => return subject.remedy_with(code, &names(azure)),
     };
     subject.fill(template, &names(azure))
@@ -160,6 +161,8 @@ fn remedy(subject: Subject<'_>, azure: &Azure, code: Code) -> String {
 /// credentials").
 pub(super) const NEW_SECRET: &str = "Make another secret for the service principal: az ad sp credential reset --append --id CLIENT_ID. Then give it to the cluster, which renews its nodes: az aks update-credentials -g GROUP -n CLUSTER --reset-service-principal --service-principal CLIENT_ID --client-secret PASSWORD";
 /// How a cluster gets another one.
-pub(super) const OTHER_PRINCIPAL: &str = "See whether the application is in this tenant: az ad sp show --id CLIENT_ID. If it is not, give the cluster a managed identity: az aks update -g GROUP -n CLUSTER --enable-managed-identity. Or give it another service principal: az aks update-credentials -g GROUP -n CLUSTER --reset-service-principal --service-principal APP_ID --client-secret PASSWORD";
+pub(super) const OTHER_PRINCIPAL: &str = "See whether the application is in this tenant: az ad sp show --id CLIENT_ID. If it is not, give the cluster another service principal: az aks update-credentials -g GROUP -n CLUSTER --reset-service-principal --service-principal APP_ID --client-secret PASSWORD. Or give it a managed identity, which cannot be undone, counts on a node from its next upgrade on, and needs the registry attached again: az aks update -g GROUP -n CLUSTER --enable-managed-identity";
 const OTHER_ANNOTATION: &str = "Compare the ids that the service account names with those of the identity: az identity show -g GROUP -n IDENTITY --query '[clientId,tenantId]'. Then write them on the service account: kubectl annotate serviceaccount ACCOUNT -n NAMESPACE --overwrite kubernetes.azure.com/acr-client-id=CLIENT_ID kubernetes.azure.com/acr-tenant-id=TENANT_ID";
-const OTHER_IDENTITY: &str = "See whether the identity is still in this tenant: az ad sp show --id CLIENT_ID. If it is not, have the cluster's identities put right: az aks update -g GROUP -n CLUSTER";
+const OTHER_IDENTITY: &str = "See whether the identity is still in this tenant: az ad sp show --id CLIENT_ID. If it is not, have the cluster's identities put right (answer y to what it asks): az aks update -g GROUP -n CLUSTER";
+/// No pull secret helps against a limit of whoever gives tokens, nor is one needed for long.
+pub(super) const LATER: &str = "Wait for the kubelet's next attempt, which asks again (within 5 minutes). If it lasts, look for what else asks for tokens on this node so often: kubectl get pods -A -o wide --field-selector spec.nodeName=NODE";

@@ -8,7 +8,7 @@ use crate::evidence::{Answer, End, Evidence, Failure, Hop, NotSent, Role, StepNa
 
 use super::super::catalogue::Code;
 use super::super::{Finding, Subject, answers, content, network, unsent};
-use super::{entra, is_closed_to_pods, named, names, texts};
+use super::{entra, is_closed_to_pods, named, names};
 
 /// What the end of the kubelet's way means; `None` where it has a credential.
 pub(super) fn failed(subject: Subject<'_>, evidence: &Evidence, azure: &Azure) -> Option<Finding> {
@@ -100,7 +100,8 @@ fn of_metadata(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding 
         let message = format!("{what} ({said}), {lacking}");
         Finding::new(code, confidence, message, subject.remedy_with(code, &names(azure)))
     };
-    let says = |words: &str| texts(answer).any(|text| text.to_ascii_lowercase().contains(words));
+    let says =
+        |words: &str| answers::texts(answer).any(|text| text.to_ascii_lowercase().contains(words));
     if says("multiple user assigned identities") {
         return finding(
             Code::IdentityAmbiguous,
@@ -114,18 +115,23 @@ fn of_metadata(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding 
         return finding(
             Code::IdentityNotAssigned,
             Confidence::Certain,
-            format!("{service} does not find {who}, so it is not assigned to the node's scale set"),
+            format!(
+                "{service} knows no {who} on this node: it is not assigned, or the id in azure.json is wrong"
+            ),
         );
     }
     if entra::code(answer).is_some() || answer.errors.iter().any(|e| e.code == "invalid_resource") {
         return entra::refused(subject, azure, answer);
     }
     match answer.status {
-        429 => finding(
-            Code::RateLimited,
-            Confidence::Likely,
-            format!("{service} limits how often {who} may ask for a token"),
-        ),
+        429 => Finding {
+            remedy: subject.fill(entra::LATER, &[]),
+            ..finding(
+                Code::RateLimited,
+                Confidence::Likely,
+                format!("{service} limits how often {who} may ask for a token"),
+            )
+        },
         // It is being updated, or is ill; the kubelet's provider does not ask again after a 404.
         404 | 410 | 500..=599 => Finding {
             remedy: subject.fill(AT_PRESENT, &[]),
@@ -143,7 +149,7 @@ fn of_metadata(subject: Subject<'_>, azure: &Azure, answer: &Answer) -> Finding 
     }
 }
 
-const AT_PRESENT: &str = "Wait for the kubelet's next attempt, which asks again (within 5 minutes). If that lasts on this node alone, have it made anew: az aks nodepool upgrade -g GROUP --cluster-name CLUSTER -n NODEPOOL --node-image-only";
+const AT_PRESENT: &str = "Wait for the kubelet's next attempt, which asks again (within 5 minutes). If that lasts on this node alone, take it out, and scale the pool back: az aks nodepool delete-machines -g GROUP --cluster-name CLUSTER -n NODEPOOL --machine-names NODE";
 
 /// The registry answers the provider's own requests: the one that asks for its challenge, and the
 /// exchange.
@@ -166,7 +172,7 @@ fn of_registry(
             subject,
             azure,
             format!(
-                "{registry} gives {who} no login for its token ({said}): it has no role there, or one that was given less than 10 minutes ago, or the token is not taken"
+                "{registry} refuses {who} ({said}): either it has no role on this registry, or got one less than 10 minutes ago, or the registry is of another tenant or cloud"
             ),
         )),
         403 if is_exchange && has_no_permission(answer) => Some(denied(
@@ -176,7 +182,12 @@ fn of_registry(
                 "{registry} finds no permission of {who} ({said}), which is a matter of roles and not of its firewall; a role that was given less than 10 minutes ago may not have arrived"
             ),
         )),
-        200..=299 | 401 if !is_exchange => Some(without_challenge(
+        // What no registry of Azure says there, and what stands before one may.
+        404 if is_exchange && !answers::is_page(answer) => Some(without_challenge(
+            subject,
+            &format!("answers {said} where registries of Azure exchange tokens (/oauth2/exchange)"),
+        )),
+        200..=299 | 401 | 404 if !is_exchange => Some(without_challenge(
             subject,
             &format!("answers {said}, where the node's credential provider wants to be challenged"),
         )),
@@ -194,7 +205,7 @@ fn without_challenge(subject: Subject<'_>, what: &str) -> Finding {
 /// The words of a registry that looks for rights (Azure SDK for Go, azcontainerregistry,
 /// TROUBLESHOOTING.md).
 fn has_no_permission(answer: &Answer) -> bool {
-    texts(answer).any(|text| text.contains("retrieving permissions failed"))
+    answers::texts(answer).any(|text| text.contains("retrieving permissions failed"))
 }
 
 /// Likely at most: what the registry does not say is whether the role is missing or on its way.

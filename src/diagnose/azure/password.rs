@@ -4,12 +4,13 @@ use crate::access::Provenance;
 use crate::access::azure::Identity;
 use crate::api::Confidence;
 use crate::evidence::azure::Azure;
-use crate::evidence::{Answer, End, Role, StepName};
+use crate::evidence::{Answer, Attempt, End, Evidence, Role, StepName};
 
 use super::super::catalogue::Code;
-use super::super::{Finding, Subject, answers};
+use super::super::remedy::is_azure;
+use super::super::{Finding, Subject, answers, credentials};
 use super::login::to_be_let_in;
-use super::{entra, is_of_azure, named, names, texts};
+use super::{entra, named, names};
 
 /// The words of the token service (github.com/Azure/azure-cli/issues/29659 for the first and the
 /// last, microsoft/vscode-docker/issues/3780 and Azure/docker-login/issues/46 for the others).
@@ -30,22 +31,31 @@ enum Refused {
     Password,
 }
 
-/// What the token service's refusal of a login means, where its words say more than no.
+/// What the token service's refusal of a login means, where its words say more than no or an
+/// identity is refused.
 pub(in super::super) fn refused(
     subject: Subject<'_>,
-    credential: &Provenance,
+    attempt: &Attempt,
     answer: &Answer,
-    azure: Option<&Azure>,
+    evidence: &Evidence,
 ) -> Option<Finding> {
-    let refused = texts(answer).find_map(|text| {
+    let refused = answers::texts(answer).find_map(|text| {
         let text = text.to_ascii_lowercase();
         WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, refused)| *refused)
-    })?;
+    });
     let said = answers::in_words(answer);
-    match credential {
-        Provenance::PullSecret { secret, .. } => of_secret(subject, secret, refused, &said),
+    match attempt.credential.as_ref()? {
+        Provenance::PullSecret { secret, .. } => {
+            let remedy = |code| subject.remedy(code, Some(secret));
+            let holder = format!("pull secret {secret}");
+            of_account(subject, attempt, &holder, refused?, &said, remedy)
+        }
+        Provenance::Node { source, key } => {
+            let remedy = |_| credentials::put_right(subject.registry(), source, key);
+            of_account(subject, attempt, &source.to_string(), refused?, &said, remedy)
+        }
         Provenance::Azure { identity } => {
-            let azure = azure?;
+            let azure = evidence.azure.as_deref()?;
             Some(match identity {
                 Identity::ServicePrincipal { .. } => of_principal(subject, azure, refused, &said),
                 Identity::Managed { .. } | Identity::Workload { .. } => {
@@ -53,83 +63,136 @@ pub(in super::super) fn refused(
                 }
             })
         }
-        Provenance::Node { .. } | Provenance::Strangers => None,
+        Provenance::Strangers => None,
     }
 }
 
-fn of_secret(subject: Subject<'_>, secret: &str, refused: Refused, said: &str) -> Option<Finding> {
+/// A user name and a password that somebody wrote down, in `holder`.
+fn of_account(
+    subject: Subject<'_>,
+    attempt: &Attempt,
+    holder: &str,
+    refused: Refused,
+    said: &str,
+    remedy: impl Fn(Code) -> String,
+) -> Option<Finding> {
     let registry = subject.registry();
     let (code, confidence, message) = match refused {
         Refused::User => (
             Code::UsernameUnknown,
             Confidence::Certain,
             format!(
-                "{registry} does not know the user name in pull secret {secret} ({said}): it is misspelt, was deleted, is of another tenant, or is the admin user of a registry that has none"
+                "{registry} does not know the user name in {holder} ({said}): it is misspelt, was deleted, is of another tenant, or is the admin user of a registry that has none"
             ),
         ),
         Refused::Secret => (
             Code::ServicePrincipalSecretInvalid,
             Confidence::Likely,
             format!(
-                "{registry} refuses the service principal's secret in pull secret {secret} ({said}): it is wrong or has expired, which it does not tell apart"
+                "{registry} refuses the service principal's secret in {holder} ({said}): it is wrong or has expired, which it does not tell apart"
             ),
         ),
         // Other registries say that of any refusal.
-        Refused::Password if !is_of_azure(subject, None) => return None,
+        Refused::Password if !is_azure(registry.name()) => return None,
+        // A token with the user that goes with it.
+        Refused::Password if attempt.lifetime.is_some() && attempt.flaw.is_none() => (
+            Code::CredentialRejected,
+            Confidence::Likely,
+            format!(
+                "{registry} refuses the token in {holder} ({said}): it may be of another registry"
+            ),
+        ),
         Refused::Password => (
             Code::PasswordIncorrect,
             Confidence::Likely,
             format!(
-                "{registry} knows the user in pull secret {secret} and refuses the password ({said}): it is wrong, has expired or was disabled, which it does not tell apart"
+                "{registry} knows the user in {holder} and refuses the password ({said}): it is wrong, has expired or was disabled, which it does not tell apart; or, where the user is the id of a service principal, that has no role on the registry"
             ),
         ),
     };
-    Some(Finding::new(code, confidence, message, subject.remedy(code, Some(secret))))
+    Some(Finding::new(code, confidence, message, remedy(code)))
 }
 
 /// The node's own service principal, which the kubelet's provider hands out unasked. Entra ID was
-/// asked for a token in the way of `az aks check-acr`, and says what the registry does not.
-fn of_principal(subject: Subject<'_>, azure: &Azure, refused: Refused, said: &str) -> Finding {
+/// asked for a token in the way of `az aks check-acr`, and may say what the registry does not.
+fn of_principal(
+    subject: Subject<'_>,
+    azure: &Azure,
+    refused: Option<Refused>,
+    said: &str,
+) -> Finding {
     let registry = subject.registry();
     let who = named(azure);
-    match azure.check_acr.as_ref().map(|check| &check.end) {
-        Some(End::Answered { hop, answer, .. }) if hop.role == Role::Entra => {
-            let finding = entra::why(subject, azure, answer);
-            let message = format!(
-                "{registry} refuses {who} ({said}), and Entra ID says why: {}",
-                finding.message
-            );
-            return Finding { message, ..finding };
+    if let Some(answer) = of_entra(azure)
+        && explains(answer, refused)
+    {
+        let finding = entra::why(subject, azure, answer);
+        let message = format!(
+            "{registry} refuses {who} ({said}), and Entra ID says why: {}",
+            finding.message
+        );
+        return Finding { message, ..finding };
+    }
+    // What Entra ID says besides can have a cause of its own.
+    let beside = of_entra(azure).map_or(String::new(), |answer| {
+        format!("; Entra ID, asked for a token, answers {}", answers::in_words(answer))
+    });
+    let (code, message, remedy) = match refused {
+        Some(Refused::User) => (
+            Code::ServicePrincipalUnknown,
+            format!(
+                "{registry} does not know {who} ({said}): it was deleted, or is of another tenant or cloud"
+            ),
+            subject.fill(entra::OTHER_PRINCIPAL, &names(azure)),
+        ),
+        Some(Refused::Secret | Refused::Password) if has_token(azure) => (
+            Code::TokenExchangeDenied,
+            format!(
+                "Entra ID takes the secret of {who}, and {registry} gives it no login ({said}): it has no role there, or one that was given less than 10 minutes ago"
+            ),
+            to_be_let_in(subject, azure),
+        ),
+        Some(Refused::Secret | Refused::Password) => (
+            Code::ServicePrincipalSecretInvalid,
+            format!(
+                "{registry} refuses the secret of {who} ({said}): it is wrong or has expired, which the registry does not tell apart"
+            ),
+            subject.fill(entra::NEW_SECRET, &names(azure)),
+        ),
+        None => (
+            Code::PullNotAuthorized,
+            format!(
+                "{registry} gives {who} no token to pull ({said}): its role there is missing, or was given less than 10 minutes ago, or its secret is refused"
+            ),
+            subject.remedy_with(Code::PullNotAuthorized, &names(azure)),
+        ),
+    };
+    Finding::new(code, Confidence::Likely, format!("{message}{beside}"), remedy)
+}
+
+/// What Entra ID answered in the way of `az aks check-acr`, where it gave no token.
+fn of_entra(azure: &Azure) -> Option<&Answer> {
+    match &azure.check_acr.as_ref()?.end {
+        End::Answered { hop, answer, .. } if hop.role == Role::Entra => Some(answer),
+        End::Answered { .. }
+        | End::Served { .. }
+        | End::Challenged { .. }
+        | End::Unreachable { .. }
+        | End::NotSent { .. }
+        | End::Unfit { .. } => None,
+    }
+}
+
+/// Whether what Entra ID says of a service principal is about what the registry refuses: both mean
+/// its secret, or both the service principal itself.
+fn explains(answer: &Answer, refused: Option<Refused>) -> bool {
+    match entra::code(answer) {
+        Some("AADSTS7000215" | "AADSTS7000222") => {
+            matches!(refused, Some(Refused::Secret | Refused::Password))
         }
-        Some(
-            End::Answered { .. }
-            | End::Served { .. }
-            | End::Challenged { .. }
-            | End::Unreachable { .. }
-            | End::NotSent { .. }
-            | End::Unfit { .. },
-        )
-        | None => {}
+        Some("AADSTS700016") => refused == Some(Refused::User),
+        Some(_) | None => false,
     }
-    if refused == Refused::User {
-        let message = format!(
-            "{registry} does not know {who} ({said}): it was deleted, or is of another tenant or cloud"
-        );
-        let remedy = subject.fill(entra::OTHER_PRINCIPAL, &names(azure));
-        return Finding::new(Code::ServicePrincipalUnknown, Confidence::Likely, message, remedy);
-    }
-    if has_token(azure) {
-        let message = format!(
-            "Entra ID takes the secret of {who}, and {registry} gives it no login ({said}): it has no role there, or one that was given less than 10 minutes ago"
-        );
-        let remedy = to_be_let_in(subject, azure);
-        return Finding::new(Code::TokenExchangeDenied, Confidence::Likely, message, remedy);
-    }
-    let message = format!(
-        "{registry} refuses the secret of {who} ({said}): it is wrong or has expired, which the registry does not tell apart"
-    );
-    let remedy = subject.fill(entra::NEW_SECRET, &names(azure));
-    Finding::new(Code::ServicePrincipalSecretInvalid, Confidence::Likely, message, remedy)
 }
 
 /// Whether Entra ID gave the service principal a token in the way of `az aks check-acr`.
@@ -138,13 +201,14 @@ fn has_token(azure: &Azure) -> bool {
     steps.any(|step| step.name == StepName::Identity && step.passed)
 }
 
-/// The registry refuses what it gave itself a moment ago.
+/// The registry refuses what it gave itself a moment ago, as one does whose mode of roles was
+/// changed, or an identity that lost its role.
 fn of_token(subject: Subject<'_>, azure: &Azure, said: &str) -> Finding {
     let registry = subject.registry();
+    let code = Code::PullNotAuthorized;
     let message = format!(
-        "{registry} exchanges the token of {} and then refuses the login that it gave for it ({said})",
+        "{registry} takes the token of {} and gives it none to pull with ({said}): its role is missing, was given less than 10 minutes ago, or is AcrPull, which a registry in mode AbacRepositoryPermissions ignores",
         named(azure)
     );
-    let remedy = to_be_let_in(subject, azure);
-    Finding::new(Code::TokenExchangeDenied, Confidence::Likely, message, remedy)
+    Finding::new(code, Confidence::Likely, message, subject.remedy_with(code, &names(azure)))
 }

@@ -34,7 +34,7 @@ pub(in super::super) fn not_authorized(subject: Subject<'_>, azure: &Azure, said
         );
     }
     let message = format!(
-        "{message}: its role is missing, was given less than 10 minutes ago, or is AcrPull where the registry has conditions on repositories, which do not heed that role"
+        "{message}: its role is missing, was given less than 10 minutes ago, or is AcrPull, which a registry in mode AbacRepositoryPermissions ignores"
     );
     let code = Code::PullNotAuthorized;
     Finding::new(code, Confidence::Likely, message, subject.remedy_with(code, &names(azure)))

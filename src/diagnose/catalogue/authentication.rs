@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The password is misspelt, was changed or made anew after it was put into the secret, or belongs to another user.",
         remedy: "Put the user's present password into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
         azure: Some(
-            "For the admin user, see its present passwords: az acr credential show -n REGISTRYNAME. For a token of the registry's own, make it another: az acr token credential generate -r REGISTRYNAME -n TOKEN --password1.",
+            "For the admin user, see its present passwords: az acr credential show -n REGISTRYNAME. For a token of the registry's own, make its second password anew, and leave the first to whoever uses it: az acr token credential generate -r REGISTRYNAME -n TOKEN --password2.",
         ),
         source: "Azure Container Registry, Troubleshoot registry login",
         url: Some(
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "A token of the registry goes with the user 00000000-0000-0000-0000-000000000000 and with no other, and that user takes nothing but such a token.",
         remedy: "Put a user name and password that belong together into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
         azure: Some(
-            "Take the user 00000000-0000-0000-0000-000000000000 and a token: az acr login -n REGISTRYNAME --expose-token.",
+            "Attach the registry to the cluster, if both are of one tenant: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME. Or take the user 00000000-0000-0000-0000-000000000000 and a token, which lives for 3 hours: az acr login -n REGISTRYNAME --expose-token.",
         ),
         source: "Azure Container Registry, Authentication options",
         url: Some(
@@ -72,7 +72,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The token or the password was valid once. Tokens of registries live for hours.",
         remedy: "Put a credential that lasts into the secret (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
         azure: Some(
-            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
+            "Attach the registry to the cluster, if both are of one tenant: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
         ),
         source: "Azure Container Registry, Authentication options",
         url: Some(
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The token or the password is valid now, and its time is over before the next probe. Pods that start after that cannot pull.",
         remedy: "Put a credential that lasts into the secret before then (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
         azure: Some(
-            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
+            "Attach the registry to the cluster, if both are of one tenant: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
         ),
         source: "Azure Container Registry, Authentication options",
         url: Some(

@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The pod names no pull secret, and the registry does not serve this image to strangers.",
         remedy: "Create a pull secret and name it in the pod's imagePullSecrets, or in those of its service account (which only new pods get): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD",
         azure: Some(
-            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
+            "Attach the registry to the cluster, if both are of one tenant: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
         ),
         source: "Kubernetes 1.35, pkg/kubelet/kuberuntime/kuberuntime_image.go",
         url: Some(

@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "The identity is not assigned to the node.",
         meaning: "The node's metadata service knows no identity of the id that was asked for.",
-        remedy: "Have the kubelet's identity assigned to the scale sets of the nodes again: az aks update -g GROUP -n CLUSTER. If it is there, correct the id in /etc/kubernetes/azure.json of the node. To see the identity: az aks show -g GROUP -n CLUSTER --query identityProfile.kubeletidentity",
+        remedy: "Have the kubelet's identity assigned to the scale sets of the nodes again (answer y to what it asks): az aks update -g GROUP -n CLUSTER. If it is there, correct the id in /etc/kubernetes/azure.json of the node. To see the identity: az aks show -g GROUP -n CLUSTER --query identityProfile.kubeletidentity",
         azure: None,
         source: "Azure, Managed identities, How to use a token",
         url: Some(
@@ -76,7 +76,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The identity has a token, and the registry gives no login for it: a role is missing, or the token is not accepted.",
         remedy: "Give the identity the right to pull, by the role AcrPull, or by \"Container Registry Repository Reader\" where the registry's role assignment mode is AbacRepositoryPermissions: az role assignment create --assignee-object-id OBJECTID --assignee-principal-type ServicePrincipal --role AcrPull --scope \"$(az acr show -n REGISTRYNAME --query id -o tsv)\". To see that mode: az acr show -n REGISTRYNAME --query roleAssignmentMode -o tsv. If the role was given less than 10 minutes ago, wait until it has arrived.",
         azure: Some(
-            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
+            "Attach the registry to the cluster, if both are of one tenant: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
         ),
         source: "Azure Container Registry, docs/AAD-OAuth.md",
         url: Some("https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md"),
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Identity,
         title: "No federated credential matches the service account's token.",
         meaning: "Issuer, subject and audience of the token are compared with what the identity trusts, letter by letter, and one of them differs.",
-        remedy: "Compare issuer, subject and audience with those that the identity trusts: az identity federated-credential list -g GROUP --identity-name IDENTITY. To have it trust the service account: az identity federated-credential create -g GROUP --identity-name IDENTITY -n ACCOUNT --issuer \"$(az aks show -g GROUP -n CLUSTER --query oidcIssuerProfile.issuerUrl -o tsv)\" --subject system:serviceaccount:NAMESPACE:ACCOUNT --audience api://AzureADTokenExchange",
+        remedy: "Compare issuer, subject and audience with those that the identity trusts: az identity federated-credential list -g GROUP --identity-name IDENTITY. To have it trust the service account, under a name that the list does not show: az identity federated-credential create -g GROUP --identity-name IDENTITY -n CLUSTER-NAMESPACE-ACCOUNT --issuer \"$(az aks show -g GROUP -n CLUSTER --query oidcIssuerProfile.issuerUrl -o tsv)\" --subject system:serviceaccount:NAMESPACE:ACCOUNT --audiences api://AzureADTokenExchange",
         azure: None,
         source: "Microsoft Entra ID, Authentication and authorization error codes, 70021",
         url: Some("https://learn.microsoft.com/entra/identity-platform/reference-error-codes"),

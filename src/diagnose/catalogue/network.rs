@@ -144,7 +144,7 @@ pub(super) const ROWS: &[Row] = &[
         meaning: "The registry is open to listed networks only, and the address from which this cluster reaches it is not among them.",
         remedy: "Ask whoever runs the registry to let in the address that the answer names, or reach it by a private endpoint.",
         azure: Some(
-            "Let in the cluster's address, which the answer names: az acr network-rule add -n REGISTRYNAME --ip-address ADDRESS. If its public access is disabled, reach it by a private endpoint: az acr show -n REGISTRYNAME --query publicNetworkAccess.",
+            "See whether the registry's public access is disabled, where a rule does not help and a private endpoint does: az acr show -n REGISTRYNAME --query publicNetworkAccess. If it is enabled, let in the address: az acr network-rule add -n REGISTRYNAME --ip-address ADDRESS.",
         ),
         source: "Azure Container Registry, Configure public IP network rules",
         url: Some(
@@ -172,7 +172,7 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry's private name leads to the wrong place.",
         meaning: "A registry with a private endpoint is reached at a public address, or at another endpoint's: its private DNS zone is missing, not linked or wrong.",
-        remedy: "Link the private DNS zone to the cluster's network: az network private-dns link vnet list -g GROUP -z privatelink.azurecr.io -o table. Compare its records with the private endpoint's addresses: az network private-dns record-set a list -g GROUP -z privatelink.azurecr.io -o table. To see what a node sees: nslookup HOST",
+        remedy: "If this network is meant to use the private endpoint, link the private DNS zone to it: az network private-dns link vnet create -g GROUP -z ZONE -n LINK -v VNET -e false. To see what is linked: az network private-dns link vnet list -g GROUP -z ZONE -o table. To compare its records with the private endpoint's addresses: az network private-dns record-set a list -g GROUP -z ZONE -o table. To see what a node sees: nslookup HOST",
         azure: None,
         source: "Azure Container Registry, Set up Private Link",
         url: Some(

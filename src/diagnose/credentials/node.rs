@@ -15,7 +15,7 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
     let registry = subject.registry();
     let (finding, provider) = match gap {
         Gap::ProviderNotMatched { provider, patterns }
-            if provider == azure::PROVIDER && is_azure(&registry.as_str().to_ascii_lowercase()) =>
+            if provider == azure::PROVIDER && is_azure(&registry.name().to_ascii_lowercase()) =>
         {
             // The provider that this registry is made for.
             let message = format!(
@@ -135,7 +135,7 @@ pub(super) fn take_out(source: &NodeSource, key: &str) -> String {
 }
 
 /// How an entry that is refused is put right.
-pub(super) fn put_right(registry: &Host, source: &NodeSource, key: &str) -> String {
+pub(in super::super) fn put_right(registry: &Host, source: &NodeSource, key: &str) -> String {
     match source {
         NodeSource::File { file } => format!(
             "Put a user name and password that {registry} accepts under {key} into {file} on the node; the kubelet reads the file again within 5 minutes."
@@ -152,5 +152,5 @@ const TOKEN_FOR: &str = "Let the controller make tokens of that account: registr
 /// "Endpoints").
 const OWN_SERVER: &str = "Pull by the registry's login server, which is REGISTRYNAME.azurecr.io where it is in the public cloud. Or create a pull secret and name it in the pod's imagePullSecrets: kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD";
 
-/// A node is made anew with a file that its provider takes (AKS, "Upgrade node images").
-const WRITE_ANEW: &str = "Mend FILE on the node, or have the nodes made anew: az aks nodepool upgrade -g GROUP --cluster-name CLUSTER -n NODEPOOL --node-image-only. Until then a pull secret, which is tried before it, lets the pod pull.";
+/// A node is made anew with a file that its provider takes (AKS, "Delete specific nodes").
+const WRITE_ANEW: &str = "Mend FILE on the node, or have the node made anew, by taking it out and scaling its pool back: az aks nodepool delete-machines -g GROUP --cluster-name CLUSTER -n NODEPOOL --machine-names NODE. Until then a pull secret, which is tried before it, lets the pod pull.";

@@ -26,7 +26,7 @@ fn a_registry_of_azure_has_another_way() {
     let azure = remedy_of("myreg.azurecr.io/api:v1", Code::NoCredentials, None);
     assert!(
         azure.starts_with(
-            "Attach the registry to the cluster: az aks update -g GROUP -n CLUSTER --attach-acr myreg. Or create a pull secret "
+            "Attach the registry to the cluster, if both are of one tenant: az aks update -g GROUP -n CLUSTER --attach-acr myreg. Or create a pull secret "
         ),
         "{azure}"
     );

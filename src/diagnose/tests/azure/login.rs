@@ -57,10 +57,10 @@ fn each_refusal_of_a_token_has_a_finding() {
         (workload(), entra(400, "AADSTS500011"), Code::TokenAudienceRefused, Certain),
         (workload(), entra(400, "AADSTS50001"), Code::TokenAudienceRefused, Certain),
         (workload(), entra(401, "AADSTS70021"), Code::FederatedCredentialMismatch, Likely),
-        (workload(), entra(401, "AADSTS700211"), Code::FederatedCredentialMismatch, Certain),
-        (workload(), entra(401, "AADSTS700212"), Code::FederatedCredentialMismatch, Certain),
-        (workload(), entra(401, "AADSTS700213"), Code::FederatedCredentialMismatch, Certain),
-        (workload(), entra(401, "AADSTS7002138"), Code::FederatedCredentialMismatch, Certain),
+        (workload(), entra(401, "AADSTS700211"), Code::FederatedCredentialMismatch, Likely),
+        (workload(), entra(401, "AADSTS700212"), Code::FederatedCredentialMismatch, Likely),
+        (workload(), entra(401, "AADSTS700213"), Code::FederatedCredentialMismatch, Likely),
+        (workload(), entra(401, "AADSTS7002138"), Code::FederatedCredentialMismatch, Likely),
         (workload(), entra(401, "AADSTS700222"), Code::FederatedCredentialMismatch, Certain),
         (workload(), entra(401, "AADSTS50013"), Code::FederatedCredentialMismatch, Likely),
         (workload(), entra(400, "AADSTS90055"), Code::RateLimited, Likely),
@@ -88,6 +88,9 @@ fn what_was_set_up_a_moment_ago_may_only_need_time() {
     ];
     check_words(&evidence, Code::FederatedCredentialMismatch, &[], &remedy);
     let end = at(Role::Entra, StepName::Identity, answer(401, "AADSTS700213", ""));
+    let evidence = failed(azure(workload(), end, None));
+    check_words(&evidence, Code::FederatedCredentialMismatch, &[], &["wait a few minutes"]);
+    let end = at(Role::Entra, StepName::Identity, answer(401, "AADSTS700222", ""));
     let first = &diagnosis(&failed(azure(workload(), end, None))).findings[0];
     assert!(!first.remedy.contains("wait"), "{}", first.remedy);
 }
@@ -169,12 +172,27 @@ fn each_refusal_of_the_exchange_has_a_finding() {
 
 #[test]
 fn a_registry_that_does_not_challenge_as_the_provider_wants_is_named() {
-    let end = at(Role::Registry, StepName::Challenge, Answer { status: 200, ..Answer::default() });
-    check(
-        &failed(azure(managed(), end, None)),
-        NotPullable,
-        &[(Code::CredentialProviderFailed, Likely)],
-    );
+    let opened =
+        |status| at(Role::Registry, StepName::Challenge, Answer { status, ..Answer::default() });
+    // That the image is not there is not what a 404 before any login says.
+    for end in [opened(200), opened(404), exchange(404, "NOT_FOUND", "not found")] {
+        check(
+            &failed(azure(managed(), end, None)),
+            NotPullable,
+            &[(Code::CredentialProviderFailed, Likely)],
+        );
+    }
+}
+
+/// The tokens of the metadata service are not the registry's to limit.
+#[test]
+fn a_limit_of_whoever_gives_tokens_wants_no_pull_secret() {
+    let limited = |role| at(role, StepName::Identity, answer(429, "", ""));
+    for end in [limited(Role::Metadata), limited(Role::Entra)] {
+        let evidence = failed(azure(managed(), end, None));
+        let first = check_words(&evidence, Code::RateLimited, &[], &["within 5 minutes"]);
+        assert!(!first.remedy.contains("kubectl create secret"), "{}", first.remedy);
+    }
 }
 
 /// A pod that gets no answer of the metadata service knows nothing of the node.
@@ -314,6 +332,11 @@ fn where_the_two_ways_differ_it_is_said_which_counts() {
     let unsent = End::NotSent { host: "collect.example".to_owned(), reason };
     let open = failed(azure(managed(), unsent, Some(served())));
     check(&open, Undecided, &[(Code::Inconclusive, Possible)]);
+
+    let failure = Failure::TimedOut { during: StepName::Exchange, millis: 5_000 };
+    let slow = End::Unreachable { hop: hop(Role::Registry), failure };
+    let pulls = tried(azure(managed(), served(), Some(slow)), served(), Some(&["pull"]));
+    check(&pulls, Pullable, &[(Code::Pullable, Certain), (Code::CheckAcrDisagrees, Likely)]);
 
     let both = failed(azure(managed(), exchange(401, "", ""), Some(exchange(401, "", ""))));
     check(&both, NotPullable, &[(Code::TokenExchangeDenied, Likely)]);

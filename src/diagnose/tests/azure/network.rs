@@ -21,23 +21,22 @@ fn closed() -> Evidence {
 }
 
 #[test]
-fn a_private_name_with_a_public_address_is_the_cause_of_a_refusal() {
+fn a_private_name_with_a_public_address_may_be_the_cause_of_a_refusal() {
     let lookups = vec![lookup(REGISTRY, &[PRIVATE], Some([20, 62, 1, 1]))];
     let evidence = Evidence { lookups: lookups.clone(), ..closed() };
-    let found = [(Code::PrivateLinkMisrouted, Certain), (Code::NetworkRuleDenied, Likely)];
+    let found = [(Code::NetworkRuleDenied, Certain), (Code::PrivateLinkMisrouted, Likely)];
     check(&evidence, NotPullable, &found);
-    let says = [PRIVATE, "20.62.1.1", "not linked"];
-    check_words(
-        &evidence,
-        Code::PrivateLinkMisrouted,
-        &says,
-        &["az network private-dns link vnet list"],
-    );
+    let told = &diagnosis(&evidence).findings[1];
+    for words in [PRIVATE, "20.62.1.1", "not linked"] {
+        assert!(told.message.contains(words), "{}", told.message);
+    }
+    let remedy = "If this network is meant to use the private endpoint, link the private DNS zone to it: az network private-dns link vnet create -g GROUP -z privatelink.azurecr.io ";
+    assert!(told.remedy.starts_with(remedy), "{}", told.remedy);
 
     let pulls = Evidence { lookups, ..tried(azure(managed(), served(), None), served(), None) };
-    let found = [(Code::PrivateLinkMisrouted, Certain), (Code::Pullable, Certain)];
+    let found = [(Code::Pullable, Certain), (Code::PrivateLinkMisrouted, Likely)];
     check(&pulls, Pullable, &found);
-    assert_eq!(diagnosis(&pulls).findings[0].severity, Severity::Warning);
+    assert_eq!(diagnosis(&pulls).findings[1].severity, Severity::Info);
 
     let linked = vec![lookup(REGISTRY, &[PRIVATE], Some([10, 1, 2, 4]))];
     check(
@@ -54,7 +53,7 @@ fn a_private_name_without_an_address_lacks_its_record() {
         End::Unreachable { hop: Hop { host: REGISTRY.to_owned(), ..hop(Role::Registry) }, failure };
     let lookups = vec![lookup(REGISTRY, &[PRIVATE], None)];
     let evidence = Evidence { opening: attempt(None, end), lookups, ..at_azure() };
-    let found = [(Code::PrivateLinkMisrouted, Certain), (Code::DnsNameNotFound, Likely)];
+    let found = [(Code::PrivateLinkMisrouted, Certain), (Code::DnsNameNotFound, Certain)];
     check(&evidence, NotPullable, &found);
     let remedy = ["add-record -g GROUP -z privatelink.azurecr.io -n myreg -a ADDRESS"];
     check_words(&evidence, Code::PrivateLinkMisrouted, &[PRIVATE, "record myreg"], &remedy);
@@ -81,9 +80,51 @@ fn a_missing_record_of_the_data_is_named() {
     let silent = cut_off(Failure::TimedOut { during: StepName::Connect, millis: 5_000 });
     let lookups = vec![own, lookup(DATA, &[], Some([20, 62, 1, 2]))];
     let evidence = Evidence { lookups, ..silent };
-    let found = [(Code::PrivateLinkMisrouted, Certain), (Code::DataEndpointUnreachable, Likely)];
+    let found = [(Code::DataEndpointUnreachable, Certain), (Code::PrivateLinkMisrouted, Likely)];
     check(&evidence, NotPullable, &found);
-    check_words(&evidence, Code::PrivateLinkMisrouted, &[DATA, "20.62.1.2"], &remedy);
+    let told = &diagnosis(&evidence).findings[1];
+    assert!(told.message.contains(DATA) && told.message.contains("20.62.1.2"), "{}", told.message);
+    assert!(told.remedy.contains(remedy[0]), "{}", told.remedy);
+
+    let plain = |failure, aliases: &[&str]| {
+        let own = lookup(REGISTRY, aliases, Some([10, 1, 2, 4]));
+        Evidence { lookups: vec![own, lookup(DATA, &[], None)], ..cut_off(failure) }
+    };
+    for evidence in [
+        plain(Failure::LookupFailed { detail: "SERVFAIL".to_owned() }, &[PRIVATE]),
+        plain(Failure::NameNotFound { resolver: None }, &[]),
+    ] {
+        let told = &diagnosis(&evidence).findings[0];
+        assert!(!told.message.contains("lacks the record"), "{}", told.message);
+    }
+}
+
+/// Its node may leave by another address, and the kubelet's bare 403 says of none.
+#[test]
+fn what_a_pod_meets_on_the_way_is_certain_where_the_kubelet_says_it() {
+    let evidence = Evidence { vantage: Vantage::Pod, ..closed() };
+    check(&evidence, NotPullable, &[(Code::NetworkRuleDenied, Likely)]);
+    let confidence = |cause: &str| {
+        let complaint = Complaint::PullFailed { cause: cause.to_owned() };
+        let subject =
+            Subject { namespace: "shop", image: &evidence.image, complaint: Some(&complaint) };
+        diagnose(subject, &evidence).findings[0].confidence
+    };
+    let bare = "failed to pull and unpack image \"myreg.azurecr.io/shop/api:1\": failed to resolve reference \"myreg.azurecr.io/shop/api:1\": unexpected status from HEAD request to https://myreg.azurecr.io/v2/shop/api/manifests/1: 403 Forbidden";
+    assert_eq!(confidence(bare), Likely);
+    let named = "denied: client with IP '20.1.2.3' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.";
+    assert_eq!(confidence(named), Certain);
+}
+
+/// Some answer in words of their own.
+#[test]
+fn a_firewall_that_speaks_in_its_body_is_heard_too() {
+    let body = Some("client with IP '20.1.2.3' is not allowed access.".to_owned());
+    let words = Answer { status: 403, body, ..Answer::default() };
+    let opening = attempt(None, at(Role::Registry, StepName::Challenge, words));
+    let says = ["myreg.azurecr.io refuses 20.1.2.3, the address from which this machine leaves"];
+    let evidence = Evidence { opening, ..at_azure() };
+    check_words(&evidence, Code::NetworkRuleDenied, &says, &["--ip-address 20.1.2.3"]);
 }
 
 #[test]

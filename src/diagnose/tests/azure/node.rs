@@ -13,6 +13,11 @@ fn walked(evidence: Evidence) -> NodeView {
     view(false, NodeSeen::Walked { evidence })
 }
 
+/// The same from the node's own network.
+fn on_host(evidence: Evidence) -> NodeView {
+    NodeView { host_network: true, ..walked(evidence) }
+}
+
 fn off() -> NodeView {
     view(
         false,
@@ -100,12 +105,15 @@ fn a_metadata_service_that_is_closed_to_pods_leaves_the_node_open() {
 fn where_the_node_cannot_reach_the_registry_that_counts() {
     let far = || Evidence { opening: unreachable(), attempts: Vec::new(), ..at_azure() };
     let good = vec![attempt(Some("good"), served())];
-    let evidence = Evidence { node: Some(Box::new(walked(far()))), ..in_pods(good) };
+    let evidence = Evidence { node: Some(Box::new(on_host(far()))), ..in_pods(good.clone()) };
     check(&evidence, NotPullable, &[(Code::ConnectionTimeout, Certain)]);
+    let in_pod = Evidence { node: Some(Box::new(walked(far()))), ..in_pods(good) };
+    check(&in_pod, NotPullable, &[(Code::ConnectionTimeout, Likely)]);
+    check_words(&in_pod, Code::ConnectionTimeout, &["from a pod on node aks-np1-2"], &[]);
     let says = ["from node aks-np1-2", "the pod network is served"];
     check_words(&evidence, Code::ConnectionTimeout, &says, &[]);
     let bad = vec![attempt(Some("bad"), no_right())];
-    let evidence = Evidence { node: Some(Box::new(walked(far()))), ..in_pods(bad) };
+    let evidence = Evidence { node: Some(Box::new(on_host(far()))), ..in_pods(bad) };
     check(
         &evidence,
         NotPullable,
@@ -124,7 +132,11 @@ fn where_the_pod_network_cannot_reach_it_the_node_counts() {
     check(&evidence, Pullable, &[(Code::ConnectionTimeout, Certain), (Code::Pullable, Certain)]);
     let warning = &diagnosis(&evidence).findings[0];
     assert_eq!(warning.severity, Severity::Warning);
-    assert!(warning.message.contains("which node aks-np1-2 does not meet"), "{}", warning.message);
+    assert!(
+        warning.message.contains("which a pod on node aks-np1-2 does not meet"),
+        "{}",
+        warning.message
+    );
     let evidence = Evidence { node: Some(Box::new(walked(without_right()))), ..evidence };
     check(
         &evidence,
@@ -144,9 +156,13 @@ fn a_data_host_that_only_the_node_cannot_reach_stops_the_pull() {
     let cut = tried(azure(managed(), served(), None), end, Some(&["pull"]));
     let good = vec![attempt(Some("good"), served())];
     let evidence = Evidence { node: Some(Box::new(walked(cut))), ..in_pods(good) };
-    let first =
-        check_words(&evidence, Code::DataEndpointUnreachable, &["from node aks-np1-2"], &[]);
-    assert_eq!(first.severity, Severity::Error);
+    let first = check_words(
+        &evidence,
+        Code::DataEndpointUnreachable,
+        &["from a pod on node aks-np1-2"],
+        &[],
+    );
+    assert_eq!((first.severity, first.confidence), (Severity::Error, Likely));
     assert_eq!(diagnosis(&evidence).verdict, NotPullable);
 }
 

@@ -1,5 +1,8 @@
 //! User names and passwords that the token service of a registry of Azure refuses.
 
+use crate::access::NodeSource;
+use crate::api::Owner;
+
 use super::*;
 
 fn refused(words: &str) -> End {
@@ -37,9 +40,9 @@ fn each_refusal_of_a_pull_secret_has_a_finding() {
             PASSWORD,
             Code::PasswordIncorrect,
             Likely,
-            "az acr token credential generate -r myreg -n TOKEN --password1",
+            "az acr token credential generate -r myreg -n TOKEN --password2",
         ),
-        ("no", Code::CredentialRejected, Certain, "regcred"),
+        ("no", Code::CredentialRejected, Likely, "regcred"),
     ];
     for (words, code, confidence, remedy) in table {
         let attempts = vec![attempt(Some("regcred"), refused(words))];
@@ -71,7 +74,11 @@ fn the_secret_of_a_nodes_principal_is_judged_by_entra() {
         (SECRET, entra("AADSTS7000215"), Code::ServicePrincipalSecretInvalid, Certain),
         (SECRET, entra("AADSTS7000222"), Code::ServicePrincipalSecretExpired, Certain),
         (UNKNOWN_USER, entra("AADSTS700016"), Code::ServicePrincipalUnknown, Certain),
-        (UNKNOWN_USER, entra("AADSTS90002"), Code::ServicePrincipalUnknown, Certain),
+        // What else Entra ID says is of its own way, and not of what the registry refuses.
+        (UNKNOWN_USER, entra("AADSTS90002"), Code::ServicePrincipalUnknown, Likely),
+        (SECRET, entra("AADSTS700016"), Code::ServicePrincipalSecretInvalid, Likely),
+        (SECRET, entra("AADSTS500011"), Code::ServicePrincipalSecretInvalid, Likely),
+        ("no", exchanged(), Code::PullNotAuthorized, Likely),
         (UNKNOWN_USER, exchanged(), Code::ServicePrincipalUnknown, Likely),
         (SECRET, None, Code::ServicePrincipalSecretInvalid, Likely),
         (PASSWORD, exchanged(), Code::TokenExchangeDenied, Likely),
@@ -92,6 +99,30 @@ fn the_secret_of_a_nodes_principal_is_judged_by_entra() {
     let remedy = ["az ad sp credential reset --append --id 11111111", "az aks update-credentials"];
     let evidence = tried(own, refused(SECRET), None);
     check_words(&evidence, Code::ServicePrincipalSecretExpired, &says, &remedy);
+}
+
+/// The registry exchanges the identity's token and gives none to pull with, as one whose mode of
+/// roles was changed.
+#[test]
+fn an_identity_that_gets_no_token_lacks_a_role() {
+    for words in ["no", PASSWORD] {
+        let evidence = tried(azure(managed(), served(), None), refused(words), None);
+        let says = ["AbacRepositoryPermissions"];
+        let first = check_words(&evidence, Code::PullNotAuthorized, &says, &["--role AcrPull"]);
+        assert_eq!((first.confidence, first.owner), (Likely, Owner::Identity));
+        assert!(!first.remedy.contains("attach-acr"), "{}", first.remedy);
+    }
+}
+
+/// A password of a node's file is refused in the same words as one of a pull secret.
+#[test]
+fn what_a_node_has_written_down_is_read_as_a_pull_secret_is() {
+    let source = NodeSource::File { file: "/var/lib/kubelet/config.json".to_owned() };
+    let own = Provenance::Node { source, key: "myreg.azurecr.io".to_owned() };
+    let attempts = vec![Attempt::new(Some(own), Vec::new(), refused(UNKNOWN_USER))];
+    let evidence = Evidence { attempts, ..at_azure() };
+    let remedy = ["into /var/lib/kubelet/config.json on the node"];
+    check_words(&evidence, Code::UsernameUnknown, &[], &remedy);
 }
 
 #[test]

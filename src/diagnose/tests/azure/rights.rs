@@ -85,5 +85,11 @@ fn what_is_not_there_is_no_matter_of_rights() {
     let gone = || at(Role::Registry, StepName::Manifest, answer(404, "MANIFEST_UNKNOWN", ""));
     let evidence = tried(without_pull(), gone(), Some(&["pull"]));
     let evidence = Evidence { repository: Some(Repository::Exists), ..evidence };
-    check(&evidence, NotPullable, &[(Code::TagNotFound, Certain)]);
+    check(&evidence, NotPullable, &[(Code::TagNotFound, Likely)]);
+    check_words(
+        &evidence,
+        Code::TagNotFound,
+        &["quarantine", "replica"],
+        &["az acr repository show-tags -n myreg "],
+    );
 }

@@ -103,12 +103,12 @@ fn identities_and_providers() {
     check(
         "AADSTS70021: No matching federated identity record found for presented assertion.",
         Code::FederatedCredentialMismatch,
-        Certain,
+        Likely,
     );
     check(
         "AADSTS700212: No matching federated identity record found for presented assertion audience 'api://x'.",
         Code::FederatedCredentialMismatch,
-        Certain,
+        Likely,
     );
     check(
         "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request",
