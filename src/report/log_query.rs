@@ -1,18 +1,23 @@
-//! The query that finds a request of ours in the log of a registry of Azure.
+//! The query that finds a request of ours in the logs of a registry of Azure.
 //!
-//! What the registry says of a refusal is in `ContainerRegistryLoginEvents` (Azure Monitor,
-//! reference of its tables): who it took the request for, from which address it came, and why it
-//! was refused. To look there, by the registry's own id of the request, is what its support asks
-//! for.
+//! What the registry says of a refusal is in its logs: of logins in `ContainerRegistryLoginEvents`,
+//! of what follows a login in `ContainerRegistryRepositoryEvents` (Azure Monitor, reference of its
+//! tables): who it took the request for, from which address it came, and why it was refused. To
+//! look there, by the registry's own id of the request, is what its support asks for.
 
 use jiff::Timestamp;
 
 use crate::access::azure::is_registry;
-use crate::evidence::{Attempt, End, Role};
+use crate::evidence::{Attempt, End, Role, StepName};
 use crate::image::Host;
 
 use super::walks::correlation;
 
+/// The log of logins.
+const LOGINS: &str = "ContainerRegistryLoginEvents";
+/// The same with that of repositories; a workspace may lack the table of either.
+const ALL: &str =
+    "union isfuzzy=true ContainerRegistryLoginEvents, ContainerRegistryRepositoryEvents";
 /// No id of a request is longer.
 const ID_MAX: usize = 64;
 
@@ -31,8 +36,9 @@ pub(super) fn of(
     let id = correlation(attempt).filter(|id| is_id(id))?;
     // What was read back from a file or from a node is not put into a query as it is.
     let at: Timestamp = at?.parse().ok()?;
+    let log = if is_about_login(attempt) { LOGINS } else { ALL };
     Some(format!(
-        "ContainerRegistryLoginEvents | where LoginServer == \"{server}\" and CorrelationId == \
+        "{log} | where LoginServer == \"{server}\" and CorrelationId == \
          \"{id}\" and TimeGenerated between (datetime({at}) - 5m .. datetime({at}) + 30m) | \
          project TimeGenerated, Identity, CallerIpAddress, ResultType, ResultDescription, UserAgent"
     ))
@@ -42,6 +48,18 @@ pub(super) fn of(
 fn is_elsewhere(end: &End) -> bool {
     match end {
         End::Answered { hop, .. } => !matches!(hop.role, Role::Registry | Role::TokenService),
+        End::Served { .. }
+        | End::Challenged { .. }
+        | End::Unreachable { .. }
+        | End::NotSent { .. }
+        | End::Unfit { .. } => false,
+    }
+}
+
+/// Whether the last request was for a token.
+fn is_about_login(attempt: &Attempt) -> bool {
+    match &attempt.end {
+        End::Answered { step, .. } => matches!(step, StepName::Exchange | StepName::Token),
         End::Served { .. }
         | End::Challenged { .. }
         | End::Unreachable { .. }
@@ -83,16 +101,22 @@ mod tests {
     #[test]
     fn the_request_is_found_by_its_id_and_its_time() {
         let refused = answered(Role::TokenService, "5c8e-77");
-        let expected = "ContainerRegistryLoginEvents | where LoginServer == \"shop.azurecr.io\" \
+        let expected = " | where LoginServer == \"shop.azurecr.io\" \
             and CorrelationId == \"5c8e-77\" and TimeGenerated between \
             (datetime(2026-11-26T01:02:03Z) - 5m .. datetime(2026-11-26T01:02:03Z) + 30m) | \
             project TimeGenerated, Identity, CallerIpAddress, ResultType, ResultDescription, \
             UserAgent";
-        assert_eq!(query("shop.azurecr.io:443", false, &refused, AT).as_deref(), Some(expected));
+        let of_login = format!("ContainerRegistryLoginEvents{expected}");
+        let found = query("shop.azurecr.io:443", false, &refused, AT);
+        assert_eq!(found.as_deref(), Some(of_login.as_str()));
         assert!(query("shop.azurecr.sovcloud-azure.fr", true, &refused, AT).is_some());
         let end = End::Served { digest: None, platform: None };
         let served = Attempt { correlation: Some("5c8e-77".to_owned()), end, ..refused };
-        assert_eq!(query("shop.azurecr.io", false, &served, AT).as_deref(), Some(expected));
+        let of_pull = format!(
+            "union isfuzzy=true ContainerRegistryLoginEvents, ContainerRegistryRepositoryEvents{expected}"
+        );
+        let found = query("shop.azurecr.io", false, &served, AT);
+        assert_eq!(found.as_deref(), Some(of_pull.as_str()));
     }
 
     #[test]
