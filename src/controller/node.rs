@@ -34,6 +34,8 @@ const KEPT: Duration = Duration::from_secs(300);
 const KEPT_SKIPPED: Duration = Duration::from_secs(60);
 /// How long a question waits for others.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many questions wait at once. Each holds a reconcile up, and most checks need none.
+const MOST_WAITING: usize = 16;
 /// How often left-over pods are looked for.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(180);
 /// After how long a pod that somebody made by hand is left over.
@@ -71,6 +73,7 @@ pub(super) struct Nodes {
     client: Client,
     telemetry: Arc<Telemetry>,
     settings: NodeProbe,
+    seats: Semaphore,
     turns: Semaphore,
     in_use: Mutex<BTreeSet<String>>,
     flights: Mutex<BTreeMap<(String, String), Flight>>,
@@ -91,6 +94,7 @@ impl Nodes {
         Self {
             client,
             telemetry,
+            seats: Semaphore::new(MOST_WAITING),
             turns: Semaphore::new(settings.limit.clamp(1, MOST_SLOTS)),
             settings,
             in_use: Mutex::default(),
@@ -105,6 +109,9 @@ impl Nodes {
 
     /// What a node sees, from a pod or from what is known.
     pub(super) async fn view(&self, wanted: &Wanted<'_>) -> NodeView {
+        let Ok(_seat) = self.seats.try_acquire() else {
+            return self.skipped(wanted, progress::crowded(self.settings.limit));
+        };
         let flight = self.flight(wanted);
         let Ok(mut known) = tokio::time::timeout(PATIENCE, flight.lock()).await else {
             return self.skipped(wanted, progress::crowded(self.settings.limit));
