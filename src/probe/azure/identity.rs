@@ -26,8 +26,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 impl Way<'_> {
     /// Asks the metadata service. A stumble is asked again where the credential provider is
-    /// meant, as Microsoft Entra wants it ("How to use managed identities on a virtual machine to
-    /// acquire an access token", "Retry guidance"); canipull takes the first answer.
+    /// meant; canipull takes the first answer.
     pub(super) async fn metadata_token(
         &mut self,
         selector: &Selector,
@@ -116,11 +115,17 @@ fn may_be_asked(url: &Url, allow_loopback: bool) -> bool {
 }
 
 /// How long to wait before the metadata service is asked again; `None` where it is not.
+///
+/// The credential provider asks again after these alone (cloud-provider-azure 7b31c76,
+/// pkg/azclient/policy/retryrepectthrottled, `GetRetriableStatusCode`, and its error for a 429).
+/// Microsoft Entra wants a 404 and a 410 repeated too ("Retry guidance"), and it does not: then
+/// the kubelet has nothing.
 fn pause(status: u16, retry_after: Option<u64>, n_asked: u32, line: &Line<'_>) -> Option<Duration> {
-    let is_stumble = matches!(status, 404 | 410 | 429 | 500..=599);
+    let is_stumble = matches!(status, 408 | 429 | 500 | 502..=504);
     let doubled = PAUSE.min(line.timeout / 16) * 2_u32.pow(n_asked - 1);
     let pause = doubled.max(Duration::from_secs(retry_after.unwrap_or_default()));
-    let fits = line.started.elapsed() + pause < line.timeout;
+    let until = line.started.elapsed().checked_add(pause);
+    let fits = until.is_some_and(|until| until < line.timeout);
     (is_stumble && n_asked <= REPEATS_MAX && fits).then_some(pause)
 }
 

@@ -93,7 +93,18 @@ async fn what_the_metadata_service_refuses_is_final() {
 
 #[tokio::test]
 async fn a_stumble_of_the_metadata_service_is_asked_again_and_not_by_check_acr() {
-    for (first, answers) in [(500, true), (404, true), (410, true), (429, true), (400, false)] {
+    for (first, answers) in [
+        (408, true),
+        (429, true),
+        (500, true),
+        (502, true),
+        (504, true),
+        // The provider gives up, and the kubelet pulls as nobody.
+        (400, false),
+        (404, false),
+        (410, false),
+        (501, false),
+    ] {
         let n_asked = AtomicU32::new(0);
         let mut azure = Azure::new().await;
         azure.metadata = Server::plain(move |request| {
@@ -123,13 +134,18 @@ async fn the_metadata_service_is_asked_so_often_and_no_longer() {
     assert_eq!(status(&seen.provider), 503);
     assert_eq!(detail(&seen.provider, StepName::Identity), "503, asked 4 times");
 
-    // It wants more time than there is.
-    let limited = |_: &Request| Some(Response::new(429).with("Retry-After", "30"));
-    let azure = Azure::with(limited, as_ever, as_ever).await;
-    let seen = azure.probe().await.azure.unwrap();
-    let End::Answered { answer, .. } = &seen.provider.end else { panic!() };
-    assert_eq!((answer.status, answer.retry_after), (429, Some(30)));
-    assert_eq!(detail(&seen.provider, StepName::Identity), "429");
+    // It wants more time than there is, or than any time can be.
+    let limits: [(Instead, u64); 2] = [
+        (|_| Some(Response::new(429).with("Retry-After", "30")), 30),
+        (|_| Some(Response::new(429).with("Retry-After", "18446744073709551615")), u64::MAX),
+    ];
+    for (limited, wanted) in limits {
+        let azure = Azure::with(limited, as_ever, as_ever).await;
+        let seen = azure.probe().await.azure.unwrap();
+        let End::Answered { answer, .. } = &seen.provider.end else { panic!() };
+        assert_eq!((answer.status, answer.retry_after), (429, Some(wanted)));
+        assert_eq!(detail(&seen.provider, StepName::Identity), "429");
+    }
 }
 
 #[tokio::test]
