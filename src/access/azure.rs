@@ -31,6 +31,14 @@ pub fn is_registry(host: &str) -> bool {
     })
 }
 
+/// Whether [`STRANGERS_KEY`] is for the images of a host, given without a port: a `*` stands for one
+/// label, so that it is for no regional host and not for the clouds with longer domains.
+pub fn is_for_strangers(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let labels: Vec<_> = host.split('.').collect();
+    matches!(labels[..], [_, "azurecr", _])
+}
+
 /// As whom a node, or a pod on it, logs in at a registry of Azure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
@@ -105,14 +113,29 @@ impl Login {
                 Identity::Managed { id: Some(id.clone()) }
             }
             Principal::Managed(Selector::Unnamed) => Identity::Managed { id: None },
-            Principal::ServicePrincipal { client_id, .. } => {
+            Principal::ServicePrincipal { client_id, .. } if is_id(client_id) => {
                 Identity::ServicePrincipal { client_id: client_id.clone() }
+            }
+            // It may be the secret, where somebody has taken one for the other.
+            Principal::ServicePrincipal { .. } => {
+                Identity::ServicePrincipal { client_id: NO_ID.to_owned() }
             }
             Principal::Workload { account, client_id, .. } => {
                 Identity::Workload { account: account.clone(), client_id: client_id.clone() }
             }
         }
     }
+}
+
+/// Stands for what is no client id.
+const NO_ID: &str = "(its client id is no id)";
+/// How long an id is (RFC 9562, 4).
+const ID_LENGTH: usize = 36;
+
+/// Whether a client id can be one, and no secret.
+pub fn is_id(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    !text.is_empty() && text.len() <= ID_LENGTH && text.bytes().all(is_part)
 }
 
 /// Who logs in at a registry of Azure; this may be shown.

@@ -205,6 +205,8 @@ pub enum NotRun {
     WantsToken,
     /// Nobody has said where its program is.
     NoDirectory,
+    /// Whether the kubelet is configured to run it for the image is not known: nodes differ.
+    MayNotMatch,
     /// It is configured to log in in a way that is not known here.
     NotEmulated {
         /// What says so: an option of it, or a field of its file.
@@ -220,6 +222,10 @@ impl fmt::Display for NotRun {
                 .write_str("wants a token of the pod's service account, which is not made here"),
             Self::NoDirectory => formatter
                 .write_str("is not run here, since the directory of the providers is not given"),
+            Self::MayNotMatch => formatter.write_str(
+                "is run for this host on newer nodes alone, and the kubelet's configuration of \
+                 credential providers is not given",
+            ),
             Self::NotEmulated { what } => {
                 write!(formatter, "logs in as {what} says, which is not done here")
             }

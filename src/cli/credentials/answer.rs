@@ -147,7 +147,9 @@ impl<'image> Answer<'image> {
         if let Some(identity) = identity {
             let place = credentials.len() + 1;
             lines.push(format!("  {place}. {identity}, which logs in when the image is pulled"));
-            lines.push(format!("  {}. {}", place + 1, Provenance::Strangers));
+            if azure::is_for_strangers(self.image.registry().name()) {
+                lines.push(format!("  {}. {}", place + 1, Provenance::Strangers));
+            }
         }
         if let Some(password) = empty_passwords(&self.access.credentials) {
             lines.push(password);

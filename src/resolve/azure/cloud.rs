@@ -4,6 +4,7 @@
 //! one; only a cloud called AzureStackCloud brings endpoints of its own, in a file
 //! (cloud-provider-azure 7b31c76, `pkg/azclient/cloud.go` and `pkg/azclient/utils/cloud.go`).
 
+use psl::Psl as _;
 use url::Url;
 
 use crate::access::azure::{Cloud, REGISTRY_DOMAINS};
@@ -12,6 +13,8 @@ use super::document::{self, Document, Form};
 
 /// The name of a cloud whose endpoints are in a file (pkg/azclient/utils/const.go).
 const STACK: &str = "AzureStackCloud";
+/// Stands for an endpoint that a cloud does not have (pkg/azclient/cloud.go, `NotAvailable`).
+const NOT_AVAILABLE: &str = "N/A";
 /// The metadata service (Microsoft Entra documentation, how-to-use-vm-token).
 const METADATA: &str = "http://169.254.169.254";
 /// The audience for registries, which is the same in all clouds
@@ -67,8 +70,9 @@ pub(super) struct Located {
     pub(super) cloud: Cloud,
     /// What the hosts of its registries end with; empty where it has none.
     pub(super) suffix: String,
-    /// Whether its endpoints are only known to its resource manager, which is not asked here.
-    pub(super) is_open: bool,
+    /// What knows its endpoints, where that is not asked here: its resource manager, or a token
+    /// service that is not Entra ID's.
+    pub(super) open: Option<&'static str>,
 }
 
 /// The cloud of this name, for who names it; `None` where it is none.
@@ -87,10 +91,10 @@ pub(super) fn of_config(name: &str, manager: &str) -> Located {
     let manager = manager.trim_end_matches('/');
     let of_manager = |known: &&Known| known.manager.trim_end_matches('/') == manager;
     let by_name = find(name).unwrap_or(&KNOWN[0]);
-    match KNOWN.iter().find(of_manager) {
-        Some(known) => located(name, known),
-        None => Located { is_open: !manager.is_empty(), ..located(name, by_name) },
-    }
+    let of_manager = KNOWN.iter().find(of_manager);
+    let is_open = of_manager.is_none() && !manager.is_empty();
+    let open = is_open.then_some("resourceManagerEndpoint in azure.json");
+    Located { open, ..located(name, of_manager.unwrap_or(by_name)) }
 }
 
 /// Whether endpoints of a cloud of this name may be in a file.
@@ -106,24 +110,33 @@ pub(super) fn takes_environment(name: &str) -> bool {
 pub(super) fn with_environment(located: Located, content: &[u8]) -> Result<Located, String> {
     let file = document::read_json(content, ENVIRONMENT)?;
     let Located { mut cloud, mut suffix, .. } = located;
+    let mut open = None;
     if let Some(authority) = endpoint(&file, "activeDirectoryEndpoint")? {
+        // Active Directory Federation Services have their tokens below /adfs.
+        let has_path = Url::parse(&authority).is_ok_and(|url| url.path() != "/");
+        open = has_path.then_some("activeDirectoryEndpoint of its cloud");
         authority.trim_end_matches('/').clone_into(&mut cloud.authority);
     }
     if let Some(manager) = endpoint(&file, "resourceManagerEndpoint")? {
         cloud.management_audience = manager;
     }
     let of_file = file.text("containerRegistryDNSSuffix");
-    if !of_file.is_empty() {
+    if of_file == NOT_AVAILABLE {
+        suffix = String::new();
+    } else if !of_file.is_empty() {
         let domain = of_file.trim_start_matches('.').to_ascii_lowercase();
         if !is_domain(&domain) {
             return Err("its containerRegistryDNSSuffix is no domain of two names or more".into());
+        }
+        if is_anybodys(&domain) {
+            return Err("below its containerRegistryDNSSuffix anybody may have a name".into());
         }
         if !cloud.registry_domains.contains(&domain) {
             cloud.registry_domains.push(domain);
         }
         suffix = of_file;
     }
-    Ok(Located { cloud, suffix, is_open: false })
+    Ok(Located { cloud, suffix, open })
 }
 
 fn endpoint(file: &Document, field: &str) -> Result<Option<String>, String> {
@@ -141,6 +154,12 @@ fn endpoint(file: &Document, field: &str) -> Result<Option<String>, String> {
         Some(_) => Ok(Some(text)),
         None => Err(format!("its {field} is no URL that begins with https://")),
     }
+}
+
+/// Whether names below a domain are sold or given to anybody (the public suffix list).
+fn is_anybodys(domain: &str) -> bool {
+    let suffix = psl::List.suffix(domain.as_bytes());
+    suffix.is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == domain.as_bytes())
 }
 
 fn is_domain(text: &str) -> bool {
@@ -169,7 +188,7 @@ fn located(name: &str, known: &Known) -> Located {
             registry_domains: REGISTRY_DOMAINS.iter().map(ToString::to_string).collect(),
         },
         suffix: known.suffix.to_owned(),
-        is_open: false,
+        open: None,
     }
 }
 
@@ -198,7 +217,7 @@ mod tests {
         let public = ["https://login.microsoftonline.com", "https://management.azure.com/"];
         for name in ["", "AzureCloud", "AZUREPUBLICCLOUD", " azurecloud ", "AzureStackCloud", "x"] {
             let located = check(name, "", public[0], public[1], "azurecr.io");
-            assert!(!located.is_open);
+            assert_eq!(located.open, None);
         }
         let government =
             ["https://login.microsoftonline.us", "https://management.usgovcloudapi.net/"];
@@ -209,10 +228,11 @@ mod tests {
         check("AzureChinaCloud", "", china[0], china[1], "azurecr.cn");
         for manager in ["https://management.chinacloudapi.cn", china[1]] {
             let located = check("AzureStackCloud", manager, china[0], china[1], "azurecr.cn");
-            assert_eq!((located.cloud.name.as_str(), located.is_open), ("AzureStackCloud", false));
+            assert_eq!((located.cloud.name.as_str(), located.open), ("AzureStackCloud", None));
         }
         let own = "https://management.stack.example";
-        assert!(check("AzureStackCloud", own, public[0], public[1], "azurecr.io").is_open);
+        let own = check("AzureStackCloud", own, public[0], public[1], "azurecr.io");
+        assert_eq!(own.open, Some("resourceManagerEndpoint in azure.json"));
         assert_eq!(of_config("", "").cloud.name, "AzureCloud");
     }
 
@@ -232,9 +252,16 @@ mod tests {
         assert_eq!(own.cloud.authority, "https://login.sovcloud-identity.fr");
         assert_eq!(own.cloud.management_audience, "https://management.sovcloud-api.fr/");
         assert_eq!(own.cloud.registry_domains[3], "azurecr.sovcloud-azure.fr");
-        assert_eq!((own.suffix.as_str(), own.is_open), ("azurecr.sovcloud-azure.fr", false));
+        assert_eq!((own.suffix.as_str(), own.open), ("azurecr.sovcloud-azure.fr", None));
         let empty = with_environment(located.clone(), b"{}").unwrap();
-        assert_eq!(empty, Located { is_open: false, ..located });
+        assert_eq!(empty, Located { open: None, ..located.clone() });
+        let none = FILE.replace("azurecr.sovcloud-azure.fr", "N/A");
+        let none = with_environment(located.clone(), none.as_bytes()).unwrap();
+        assert_eq!((none.suffix.as_str(), none.cloud.registry_domains.len()), ("", 3));
+        // Its tokens are elsewhere than those of Entra ID.
+        let adfs = FILE.replace("sovcloud-identity.fr/", "sovcloud-identity.fr/adfs");
+        let adfs = with_environment(located, adfs.as_bytes()).unwrap();
+        assert_eq!(adfs.open, Some("activeDirectoryEndpoint of its cloud"));
     }
 
     #[test]
@@ -245,6 +272,8 @@ mod tests {
             ("https://login.", "https://canary@login.", "its activeDirectoryEndpoint"),
             ("https://management.", "management.", "its resourceManagerEndpoint is no URL"),
             ("azurecr.sovcloud-azure.fr", "fr", "its containerRegistryDNSSuffix is no domain"),
+            ("azurecr.sovcloud-azure.fr", "co.uk", "below its containerRegistryDNSSuffix anybody"),
+            ("azurecr.sovcloud-azure.fr", ".github.io", "below its containerRegistryDNSSuffix"),
             ("azurecr.sovcloud-azure.fr", "a..fr", "its containerRegistryDNSSuffix"),
             ("azurecr.sovcloud-azure.fr", "canary/x.fr", "its containerRegistryDNSSuffix"),
             (

@@ -14,6 +14,10 @@ use super::config::Config;
 /// The hosts for which AKS configures it (`/var/lib/kubelet/credential-provider-config.yaml` of an
 /// AKS node), and to which it gives a service principal's secret (`containerRegistryUrls`).
 const REGISTRIES: &[&str] = &["*.azurecr.io", "*.azurecr.cn", "*.azurecr.de", "*.azurecr.us"];
+/// The hosts for which newer nodes of AKS configure it as well (Azure/AgentBaker 040ade0b94 of
+/// July 2026, parts/linux/cloud-init/artifacts/cse_config.sh).
+const OF_NEWER_NODES: &[&str] =
+    &["*.*.geo.azurecr.io", "*.*.geo.azurecr.cn", "*.*.geo.azurecr.de", "*.*.geo.azurecr.us"];
 /// The option with which it logs in by an identity binding (cmd/acr-credential-provider,
 /// pkg/config).
 const IDENTITY_BINDING: &str = "--ib-sni-name";
@@ -25,6 +29,8 @@ const MIRROR: &[&str] = &["--registry-mirror", "-r"];
 pub(in crate::resolve) struct Configured {
     /// The hosts for which it is run.
     pub(in crate::resolve) patterns: Vec<String>,
+    /// Whether they are taken for those of AKS, since the configuration is not given.
+    pub(in crate::resolve) is_assumed: bool,
     /// Its arguments.
     pub(in crate::resolve) arguments: Vec<String>,
     /// Whether it is given a token of the pod's service account; `None` where that is not known.
@@ -38,6 +44,7 @@ impl Configured {
     pub(in crate::resolve) fn by_default() -> Self {
         Self {
             patterns: REGISTRIES.iter().map(ToString::to_string).collect(),
+            is_assumed: true,
             arguments: Vec::new(),
             wants_token: None,
             annotations: Vec::new(),
@@ -121,8 +128,12 @@ fn login(
 ) -> Result<(Login, Option<Gap>), Box<Gap>> {
     let repository = image.repository();
     if !configured.patterns.iter().any(|pattern| matches_pattern(pattern, image).is_ok()) {
-        let patterns = configured.patterns.clone();
-        return Err(Box::new(Gap::ProviderNotMatched { provider: PROVIDER.to_owned(), patterns }));
+        let (provider, patterns) = (PROVIDER.to_owned(), configured.patterns.clone());
+        return Err(Box::new(if configured.is_assumed && may_be_asked(setting, image) {
+            Gap::ProviderNotRun { provider, reason: NotRun::MayNotMatch }
+        } else {
+            Gap::ProviderNotMatched { provider, patterns }
+        }));
     }
     let named = account.filter(|account| !account.name.is_empty());
     if let (Some(true), Some(account)) = (configured.wants_token, named)
@@ -136,8 +147,8 @@ fn login(
         let reason = NotRun::NotEmulated { what: what.to_owned() };
         Box::new(Gap::ProviderNotRun { provider: PROVIDER.to_owned(), reason })
     };
-    if located.is_open {
-        return Err(not_emulated("resourceManagerEndpoint in azure.json"));
+    if let Some(what) = located.open {
+        return Err(not_emulated(what));
     }
     if let Some(option) = configured.other_way(&repository) {
         return Err(not_emulated(option));
@@ -179,6 +190,16 @@ fn without_token(account: Option<&Account>) -> Gap {
         Some(account) => Gap::AccountTokenNotMade { account: account.name.clone() },
         None => Gap::ProviderNotRun { provider: PROVIDER.to_owned(), reason: NotRun::WantsToken },
     }
+}
+
+/// Whether nodes of AKS that are new enough, or those of a cloud of its own, ask the provider for
+/// an image, and it then has an answer for it.
+fn may_be_asked(setting: &Result<Setting, Unusable>, image: &ImageRef) -> bool {
+    let Ok(Setting { config, located, .. }) = setting else { return false };
+    let of_cloud = format!("*.{}", located.suffix.trim_start_matches('.'));
+    let mut patterns = OF_NEWER_NODES.iter().copied().chain([of_cloud.as_str()]);
+    patterns.any(|pattern| matches_pattern(pattern, image).is_ok())
+        && answered_for(config, located, &image.repository(), image).is_none()
 }
 
 /// What stands between the provider's answer and the image; `None` where the answer is for it.

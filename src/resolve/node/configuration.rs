@@ -102,6 +102,7 @@ impl Provider {
             .and_then(|attributes| attributes.required_service_account_annotation_keys.clone());
         Configured {
             patterns: self.match_images.clone(),
+            is_assumed: false,
             arguments: self.arguments().to_vec(),
             wants_token: Some(self.wants_token()),
             annotations: required.unwrap_or_default(),

@@ -1,5 +1,5 @@
-use super::{Configured, Setting, access};
-use crate::access::azure::{Identity, Principal};
+use super::{Configured, Setting, access, matches_pattern};
+use crate::access::azure::{Identity, Principal, STRANGERS_KEY, is_for_strangers};
 use crate::access::{Access, Gap, Mismatch, NotRun};
 use crate::image::ImageRef;
 use crate::resolve::azure::account::{Account, CLIENT_ID, TENANT_ID};
@@ -9,7 +9,7 @@ use crate::secret::Secret;
 
 const MANAGED: &str = r#"{"tenantId":"node","location":"westeurope",
     "useManagedIdentityExtension":true,"userAssignedIdentityID":"kubelet"}"#;
-const PRINCIPAL: &str = r#"{"tenantId":"node","aadClientId":"sp","aadClientSecret":"canary"}"#;
+const PRINCIPAL: &str = r#"{"tenantId":"node","aadClientId":"5b","aadClientSecret":"canary"}"#;
 
 fn setting(json: &str) -> Setting {
     let config = Config::read(json.as_bytes()).unwrap();
@@ -20,7 +20,8 @@ fn setting(json: &str) -> Setting {
 fn configured(patterns: &[&str], arguments: &[&str], wants_token: Option<bool>) -> Configured {
     let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
     let (patterns, arguments) = (owned(patterns), owned(arguments));
-    Configured { patterns, arguments, wants_token, annotations: Vec::new() }
+    let annotations = Vec::new();
+    Configured { patterns, is_assumed: false, arguments, wants_token, annotations }
 }
 
 fn account(annotations: &[(&str, &str)], token: Option<&str>) -> Account {
@@ -48,7 +49,11 @@ fn the_node_logs_in_as_its_azure_json_says() {
     assert_eq!((login.tenant.as_str(), login.location.as_deref()), ("node", Some("westeurope")));
     assert!(access.gaps.is_empty());
     let access = look(PRINCIPAL, &default, "shop.azurecr.us/api:1", None);
-    assert_eq!(identity(&access), Identity::ServicePrincipal { client_id: "sp".to_owned() });
+    assert_eq!(identity(&access), Identity::ServicePrincipal { client_id: "5b".to_owned() });
+    // One for the other.
+    let swapped = PRINCIPAL.replace("5b", "8Q~x").replace("canary", "5b");
+    let access = look(&swapped, &default, "shop.azurecr.us/api:1", None);
+    assert!(!identity(&access).to_string().contains("8Q~x"));
     let nobody = look("{}", &default, "shop.azurecr.io/api:1", None);
     let [Gap::AzureConfigUnusable { file, reason }] = nobody.gaps.as_slice() else {
         panic!("{nobody:?}")
@@ -62,7 +67,7 @@ fn the_provider_is_run_for_the_hosts_of_its_configuration_only() {
     let default = Configured::by_default();
     for image in [
         "docker.io/library/nginx",
-        "shop.westeurope.geo.azurecr.io/api",
+        "shop.geo.azurecr.io/api",
         "azurecr.io/api",
         "shop.azurecr.io:443/api",
         "shop.azurecr.io.example/api",
@@ -72,14 +77,40 @@ fn the_provider_is_run_for_the_hosts_of_its_configuration_only() {
         assert!(access.azure.is_none(), "{image}");
         assert!(matches!(access.gaps.as_slice(), [Gap::ProviderNotMatched { .. }]), "{image}");
     }
-    let geo = configured(&["*.*.geo.azurecr.io"], &[], Some(false));
+    // Newer nodes ask it for regional hosts too, and there is an answer for an identity alone.
     let image = "shop.westeurope.geo.azurecr.io/api";
+    let access = look(MANAGED, &default, image, None);
+    assert!(access.azure.is_none());
+    assert!(matches!(access.gaps.as_slice(),
+        [gap @ Gap::ProviderNotRun { reason: NotRun::MayNotMatch, .. }] if gap.leaves_open()));
+    let older = configured(&["*.azurecr.io"], &[], None);
+    for (json, configured) in [(PRINCIPAL, &default), (MANAGED, &older)] {
+        let access = look(json, configured, image, None);
+        assert!(matches!(access.gaps.as_slice(), [Gap::ProviderNotMatched { .. }]), "{json}");
+    }
+    let geo = configured(&["*.*.geo.azurecr.io"], &[], Some(false));
     identity(&look(MANAGED, &geo, image, None));
     // A service principal's secret is for three labels.
     let access = look(PRINCIPAL, &geo, image, None);
     let expected = Mismatch::LabelCount { entry: 3, image: 5 };
     assert!(matches!(access.gaps.as_slice(),
         [Gap::NodeEntryNotMatching { rule, .. }] if *rule == expected));
+}
+
+#[test]
+fn nobodys_credential_is_for_hosts_of_three_names() {
+    for host in [
+        "shop.azurecr.io",
+        "shop.azurecr.cn",
+        "shop.westeurope.geo.azurecr.io",
+        "shop.azurecr.sovcloud-azure.fr",
+        "shop.example.io",
+        "azurecr.io",
+    ] {
+        let image = ImageRef::parse(&format!("{host}/api")).unwrap();
+        let matches = matches_pattern(STRANGERS_KEY, &image).is_ok();
+        assert_eq!(is_for_strangers(host), matches, "{host}");
+    }
 }
 
 #[test]
@@ -132,7 +163,7 @@ fn a_token_of_the_service_account_is_used_with_both_annotations() {
         }
     }
     let access = look(PRINCIPAL, &default, image, Some(&account(&both, Some("canary"))));
-    assert_eq!(identity(&access), Identity::ServicePrincipal { client_id: "sp".to_owned() });
+    assert_eq!(identity(&access), Identity::ServicePrincipal { client_id: "5b".to_owned() });
     let odd = account(&[(CLIENT_ID, "app"), (TENANT_ID, "a/b")], Some("canary"));
     let access = look(MANAGED, &default, image, Some(&odd));
     assert!(matches!(access.gaps.as_slice(), [Gap::ProviderFailed { .. }]), "{access:?}");
