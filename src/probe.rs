@@ -27,11 +27,13 @@ mod plain;
 mod protocol;
 pub mod proxy;
 mod pull;
+mod redirect;
 mod tls;
 mod token;
 mod trace;
 mod unattached;
 mod walk;
+mod withheld;
 mod words;
 
 #[cfg(test)]

@@ -285,6 +285,8 @@ fn a_request_that_was_not_sent_decides_nothing() {
         (NotSent::BadRealm { realm: realm() }, Code::Inconclusive, Possible),
         (NotSent::UnsupportedChallenge { schemes: Vec::new() }, Code::Inconclusive, Likely),
         (NotSent::BadRedirect { location: "ftp:".to_owned() }, Code::Inconclusive, Possible),
+        (NotSent::NotVerified, Code::Inconclusive, Possible),
+        (NotSent::NotEncrypted, Code::Inconclusive, Possible),
         (
             NotSent::ForbiddenAddress {
                 address: [169, 254, 169, 254].into(),

@@ -56,6 +56,19 @@ pub(super) fn finding(subject: Subject<'_>, host: &str, reason: &NotSent) -> Fin
             format!("{host} is no registry of Azure, so the identity's token was not sent there"),
             "Name the registry by its login server, such as NAME.azurecr.io.".to_owned(),
         ),
+        NotSent::NotVerified => open(
+            format!(
+                "the hosts.toml for {registry} has skip_verify, so that any server can stand for {host}; the identity's token was not sent there"
+            ),
+            "Take skip_verify out of it and name the authority of the certificate with ca."
+                .to_owned(),
+        ),
+        NotSent::NotEncrypted => open(
+            format!(
+                "{host} is asked over plain HTTP, where anybody on the way can read a password; this probe sent none there"
+            ),
+            format!("Serve {host} over HTTPS, and write https:// for it in the hosts.toml."),
+        ),
         NotSent::BadRedirect { location } => open(
             format!("{host} redirects to {location}, which was not followed"),
             "Ask whoever runs the registry where its redirects should lead.".to_owned(),

@@ -251,6 +251,10 @@ pub enum NotSent {
     },
     /// A token of Azure goes to no host outside the domains of Azure's registries.
     NotAzure,
+    /// A token of Azure goes to no server whose certificate is not checked.
+    NotVerified,
+    /// A password goes over no plain HTTP that the operator has not allowed.
+    NotEncrypted,
     /// A redirect leads nowhere that may be followed.
     BadRedirect {
         /// Where it leads.

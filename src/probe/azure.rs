@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use futures::future;
 use url::Url;
 
-use crate::access::azure::{Login, Principal};
+use crate::access::azure::{Login, Principal, is_id};
 use crate::access::{Credential, Provenance};
 use crate::evidence::End;
 use crate::evidence::azure::Azure;
@@ -73,6 +73,7 @@ impl<'lines> Lines<'lines> {
                 proxies,
                 registry: registry.clone(),
                 is_mirror: false,
+                is_unverified: false,
                 headers: reqwest::header::HeaderMap::new(),
                 domains: Arc::clone(&walk.line.domains),
                 met: Arc::clone(&walk.line.met),
@@ -154,5 +155,8 @@ pub(super) fn secrets_of(login: &Login) -> Vec<Secret> {
         username: username.clone(),
         password: secret.clone(),
     };
-    token::secrets_of(&credential)
+    let mut secrets = token::secrets_of(&credential);
+    // It may be the secret, where somebody has taken one for the other.
+    secrets.extend((!is_id(username)).then(|| Secret::new(username.as_bytes())));
+    secrets
 }

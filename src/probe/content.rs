@@ -176,7 +176,7 @@ impl Reader<'_> {
         if descriptor.media_type.is_empty() {
             descriptor.media_type = reply.media_type();
         }
-        if let Some(problem) = pull::unfit_type(&descriptor.media_type) {
+        if let Some(problem) = pull::unfit_type(&descriptor.media_type, self.secrets) {
             return unfit(problem);
         }
         if let Some(problem) = mismatch(descriptor, &reply.body) {

@@ -21,6 +21,7 @@ use super::plain;
 use super::protocol::realm::HostPolicy;
 use super::protocol::{self, azure, clean};
 use super::proxy::{Proxies, Proxy};
+use super::redirect;
 use super::trace::Trace;
 use super::words::failure_in_words;
 
@@ -43,6 +44,8 @@ pub(super) struct Line<'settings> {
     pub(super) registry: Url,
     /// Whether the operator has put it in the registry's place.
     pub(super) is_mirror: bool,
+    /// Whether any certificate will do.
+    pub(super) is_unverified: bool,
     /// What is sent with each request to the very host that is asked.
     pub(super) headers: HeaderMap,
     /// The domains of Azure's registries.
@@ -125,10 +128,11 @@ impl Line<'_> {
                 _ => None,
             };
             let Some(location) = location else { return Ok(reply) };
-            url = redirected(question, &url, &location)
+            url = redirect::target(question, &url, &location, &self.headers)
                 .map_err(|reason| End::NotSent { host: host_of(&url), reason })?;
         }
-        let reason = NotSent::BadRedirect { location: protocol::shown(&url) };
+        let secrets = redirect::sent(question, &self.headers);
+        let reason = NotSent::BadRedirect { location: protocol::shown(&url, &secrets) };
         Err(End::NotSent { host: host_of(&url), reason })
     }
 
@@ -293,18 +297,6 @@ impl Line<'_> {
 /// Whether a server gives identities their tokens, and is none that a pull meets.
 fn is_of_identity(role: Role) -> bool {
     matches!(role, Role::Metadata | Role::Entra)
-}
-
-/// The target of a redirect, if it may be followed: never with a form, which holds a
-/// credential, and from nowhere but a registry. A credential of the header goes to no other host, so that the target may be
-/// plain HTTP, as it may for containerd.
-fn redirected(question: &Question<'_>, from: &Url, to: &str) -> Result<Url, NotSent> {
-    let target = from.join(to).ok();
-    let shown = target.as_ref().map_or_else(|| clean(to), protocol::shown);
-    target
-        .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
-        .filter(|_| question.role == Role::Registry)
-        .ok_or(NotSent::BadRedirect { location: shown })
 }
 
 /// What a host is to which a registry redirects.

@@ -60,7 +60,7 @@ impl Walk<'_> {
         }
         let Some(demand) = demand else { return };
         for credential in &credentials {
-            let attempt = match (self.withheld(credential), &demand) {
+            let attempt = match (self.withheld(credential, &demand), &demand) {
                 (Some(end), _) => Attempt::new(None, Vec::new(), end),
                 (None, Demand::Bearer(bearer)) => self.token(bearer, Some(credential)).await,
                 (None, Demand::Basic | Demand::Unsupported(_)) => {
@@ -112,7 +112,7 @@ impl Walk<'_> {
         let basic = token::basic(credential);
         let asked = self.get(StepName::Challenge, base, Some(&basic)).await;
         let reply = asked.result.as_ref().ok();
-        let correlation = reply.and_then(|reply| azure::correlation(&reply.headers));
+        let correlation = reply.and_then(|reply| azure::correlation(&reply.headers, &self.secrets));
         let end = match asked.result {
             Ok(reply) => self.concluded(reply, StepName::Challenge),
             Err(end) => end,

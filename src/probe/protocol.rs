@@ -9,6 +9,7 @@ pub(super) mod challenge;
 pub(super) mod jwt;
 pub(super) mod manifest;
 pub(super) mod realm;
+mod redaction;
 
 use hyper::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
@@ -37,10 +38,10 @@ const CORRELATION: [&str; 5] = [
 
 /// How much of a text from outside is kept, in characters.
 const TEXT_MAX: usize = 200;
+/// How much of it is looked at, in characters.
+const LOOKED_AT_MAX: usize = 10 * TEXT_MAX;
 /// How many errors of an answer are kept.
 const ERRORS_MAX: usize = 5;
-/// Shorter secrets are not looked for in an answer: they occur in it by chance.
-const SECRET_MIN: usize = 4;
 
 /// Where the manifest of `image` is, at the registry whose base is `base`
 /// (`/v2/<name>/manifests/<reference>`, OCI distribution specification, end-2).
@@ -107,18 +108,9 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// The same without any of `secrets`, which a server may have sent back.
-fn clean_without(text: &str, secrets: &[Secret]) -> String {
-    let mut text = printable(text);
-    for secret in secrets {
-        // What is no UTF-8 comes back as something else, so its readable parts are looked for.
-        for part in secret.expose().utf8_chunks().map(|chunk| printable(chunk.valid())) {
-            // What stands around it, such as a line break, may be taken away by a server.
-            let part = part.trim();
-            if part.len() >= SECRET_MIN {
-                text = text.replace(part, "****");
-            }
-        }
-    }
+pub(super) fn clean_without(text: &str, secrets: &[Secret]) -> String {
+    let end = text.char_indices().nth(LOOKED_AT_MAX).map_or(text.len(), |(end, _)| end);
+    let text = redaction::without(&text[..end], secrets);
     text.trim().chars().take(TEXT_MAX).collect::<String>().trim_end().to_owned()
 }
 
@@ -139,14 +131,26 @@ fn is_shown(character: char) -> bool {
 }
 
 /// A URL as it may be shown: without user, query and fragment, which may hold credentials.
-pub(super) fn shown(url: &Url) -> String {
+/// It is shown without any of `secrets` either.
+pub(super) fn shown(url: &Url, secrets: &[Secret]) -> String {
     let mut url = url.clone();
     // Both fail only where a URL has no host, and then there is nothing to hide.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
     url.set_fragment(None);
-    clean(url.as_str())
+    clean_without(url.as_str(), secrets)
+}
+
+/// A text that is to be a URL and is none, with what of it may be shown.
+pub(super) fn shown_text(text: &str, secrets: &[Secret]) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match text.find("//") {
+        Some(slashes) => text.split_at(slashes + 2),
+        None => ("", text),
+    };
+    let host = rest.rsplit('@').next().unwrap_or_default();
+    clean_without(&format!("{scheme}{host}"), secrets)
 }
 
 /// An answer that is no success, with nothing of `secrets` in it.
@@ -180,7 +184,7 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
 
 /// The limit of pulls that an answer states: `100;w=21600` pulls in a window of so many
 /// seconds.
-pub(super) fn pull_limit(headers: &HeaderMap) -> Option<PullLimit> {
+pub(super) fn pull_limit(headers: &HeaderMap, secrets: &[Secret]) -> Option<PullLimit> {
     let read = |name| {
         let text = header(headers, name)?;
         let (number, rest) = text.split_once(';').unwrap_or((&text, ""));
@@ -189,7 +193,8 @@ pub(super) fn pull_limit(headers: &HeaderMap) -> Option<PullLimit> {
     };
     let (limit, window) = read("ratelimit-limit")?;
     let (remaining, _) = read("ratelimit-remaining")?;
-    let source = header(headers, "docker-ratelimit-source").map(|source| clean(&source));
+    let source = header(headers, "docker-ratelimit-source");
+    let source = source.map(|source| clean_without(&source, secrets));
     Some(PullLimit { limit, remaining, window, source })
 }
 

@@ -85,9 +85,9 @@ impl Walk<'_> {
                 Err(end)
             }
             Ok(reply) if reply.is_success() => {
-                limit = protocol::pull_limit(&reply.headers);
-                correlation = protocol::azure::correlation(&reply.headers);
-                accepted(&reply, first, self.image.digest())
+                limit = protocol::pull_limit(&reply.headers, secrets);
+                correlation = protocol::azure::correlation(&reply.headers, secrets);
+                accepted(&reply, first, self.image.digest(), secrets)
             }
             Ok(reply) => {
                 if reply.status == 429 && !self.line.is_mirror {
@@ -226,9 +226,14 @@ pub(super) fn demand_of(reply: &Reply) -> Demand {
 
 /// The manifest that a success to HEAD promises, or why it is none.
 #[expect(clippy::result_large_err, reason = "one for each pull")]
-fn accepted(reply: &Reply, step: StepName, asked: Option<&str>) -> Result<Root, End> {
+fn accepted(
+    reply: &Reply,
+    step: StepName,
+    asked: Option<&str>,
+    secrets: &[Secret],
+) -> Result<Root, End> {
     let media_type = reply.media_type();
-    if let Some(problem) = unfit_type(&media_type) {
+    if let Some(problem) = unfit_type(&media_type, secrets) {
         return Err(End::Unfit { hop: reply.hop.clone(), step, problem });
     }
     // Of an image that is asked for by its digest, that is what its bytes have to have.
@@ -238,14 +243,14 @@ fn accepted(reply: &Reply, step: StepName, asked: Option<&str>) -> Result<Root, 
     Ok(Root {
         hop: reply.hop.clone(),
         media_type,
-        digest: digest.map(|digest| protocol::clean(&digest)),
+        digest: digest.map(|digest| protocol::clean_without(&digest, secrets)),
         size: size.and_then(|size| size.parse().ok()).unwrap_or_default(),
     })
 }
 
 /// What is wrong with a manifest that is served as `media_type`; no type at all is told by the
 /// body's answer.
-pub(super) fn unfit_type(media_type: &str) -> Option<Unfit> {
+pub(super) fn unfit_type(media_type: &str, secrets: &[Secret]) -> Option<Unfit> {
     let lower = media_type.to_ascii_lowercase();
     if lower.starts_with("text/html") {
         // containerd takes it for an image and fails when it unpacks it: unexpected media type
@@ -260,7 +265,7 @@ pub(super) fn unfit_type(media_type: &str) -> Option<Unfit> {
     }
     let is_known = media_type.is_empty() || manifest::is_known(media_type);
     (!is_known).then(|| {
-        let what = format!("of the type {}", protocol::clean(media_type));
+        let what = format!("of the type {}", protocol::clean_without(media_type, secrets));
         Unfit::NotAnImage { what, is_only_old: false }
     })
 }

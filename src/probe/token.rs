@@ -2,7 +2,7 @@
 //! `doBearerAuth`; Docker registry token specification).
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue};
 use url::Url;
@@ -110,7 +110,8 @@ fn fetched(asked: Asked, grant: Grant, before: &str, secrets: &[Secret]) -> Fetc
     let Asked { connection: mut steps, took, result } = asked;
     let connecting: u64 = steps.iter().map(|step| step.micros).sum();
     let answer = result.as_ref().ok();
-    let correlation = answer.and_then(|reply| protocol::azure::correlation(&reply.headers));
+    let correlation =
+        answer.and_then(|reply| protocol::azure::correlation(&reply.headers, secrets));
     let (said, result) = granted(result, grant, secrets);
     if steps.iter().all(|step| step.passed) {
         steps.push(Step {
@@ -215,12 +216,12 @@ fn encoded(credential: &Credential) -> String {
     STANDARD.encode([user, b":", credential.password.expose()].concat())
 }
 
-/// The password in each form in which it is sent, so that an answer that repeats it is not
-/// kept as it is.
+/// The password, and the forms of it that are not found by how its characters are written, so
+/// that an answer that repeats it is not kept as it is. What is encoded is found without its
+/// padding too.
 pub(super) fn secrets_of(credential: &Credential) -> Vec<Secret> {
-    let password = credential.password.expose();
-    let text = String::from_utf8_lossy(password).into_owned();
-    let in_json = serde_json::Value::from(text).to_string().trim_matches('"').to_owned();
-    let others = [in_form(password), in_json, encoded(credential)].map(Secret::new);
-    [credential.password.clone()].into_iter().chain(others).collect()
+    let user = credential.username.as_bytes();
+    let both = [user, b":", credential.password.expose()].concat();
+    let encoded = [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|engine| engine.encode(&both));
+    [credential.password.clone()].into_iter().chain(encoded.map(Secret::new)).collect()
 }

@@ -26,7 +26,7 @@ use super::memory::Memory;
 use super::protocol::challenge::{Bearer, Demand};
 use super::protocol::{self, answer, jwt};
 use super::pull::Pulled;
-use super::{Options, Shared, azure, dial, flaw, mirrors, token};
+use super::{Options, Shared, azure, dial, flaw, mirrors, token, withheld};
 
 /// How many credentials that were refused without a token are tried at `/v2/` as well.
 const LOGINS_MAX: usize = 2;
@@ -167,6 +167,7 @@ impl<'walk> Walk<'walk> {
             proxies,
             registry,
             is_mirror: endpoint.is_some_and(|endpoint| endpoint.stands_for.is_some()),
+            is_unverified: endpoint.is_some_and(|endpoint| endpoint.skip_verify),
             headers: mirrors::headers(endpoint),
             domains: domains.into(),
             met: Arc::default(),
@@ -186,7 +187,7 @@ impl<'walk> Walk<'walk> {
     /// Tries the image without a credential, with each, and with the controls that explain what
     /// came of that.
     async fn try_all(&mut self, shared: &Shared, access: &Access, evidence: &mut Evidence) {
-        let opening = self.pull(StepName::Challenge, None, &[]).await;
+        let opening = self.pull(StepName::Challenge, None, &self.secrets).await;
         evidence.limit = opening.limit;
         evidence.opening = Attempt {
             correlation: opening.correlation,
@@ -250,7 +251,7 @@ impl<'walk> Walk<'walk> {
         may_log_in: bool,
     ) -> Tried {
         let is_whole = flaw::is_whole(credential);
-        let mut tried = match (self.withheld(credential), demand) {
+        let mut tried = match (self.withheld(credential, demand), demand) {
             (Some(end), _) => ended(Vec::new(), end),
             (None, Demand::Bearer(bearer)) => {
                 self.with_token(bearer, is_whole.then_some(credential)).await
@@ -328,11 +329,10 @@ impl<'walk> Walk<'walk> {
         credential: Option<&Credential>,
     ) -> Result<Url, NotSent> {
         let Line { hosts, registry, domains, .. } = &self.line;
-        match credential.map(|credential| &credential.provenance) {
-            Some(Provenance::Azure { .. }) => {
-                protocol::azure::realm(&bearer.realm, registry, domains)
-            }
-            Some(_) | None => hosts.realm(&bearer.realm, registry),
+        if credential.is_some_and(withheld::is_of_azure) {
+            protocol::azure::realm(&bearer.realm, registry, domains)
+        } else {
+            hosts.realm(&bearer.realm, registry, domains)
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) fn in_words(end: &End) -> String {
                 )
             }
             NotSent::NotAzure => "not sent: this is no registry of Azure".to_owned(),
+            NotSent::NotVerified => "not sent: no certificate is checked here".to_owned(),
+            NotSent::NotEncrypted => "not sent: this is plain HTTP".to_owned(),
             NotSent::BadRedirect { location } => format!("redirect to {location} not followed"),
         },
         End::Unfit { problem, .. } => match problem {

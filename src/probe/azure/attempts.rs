@@ -2,12 +2,10 @@
 
 use reqwest::header::HeaderValue;
 
-use crate::access::azure::Login;
-use crate::access::{Credential, Provenance};
-use crate::evidence::{End, Evidence, NotSent};
+use crate::access::Provenance;
+use crate::access::azure::{Login, is_for_strangers};
+use crate::evidence::{End, Evidence};
 use crate::probe::Shared;
-use crate::probe::connection::host_of;
-use crate::probe::protocol::azure;
 use crate::probe::protocol::challenge::Demand;
 use crate::probe::walk::{Tried, Walk, is_not_found};
 
@@ -41,7 +39,8 @@ impl Walk<'_> {
     }
 
     /// Logs the identity in, and tries the image with what that gives; where it is refused, the
-    /// image is tried as nobody, whose credential the kubelet is given beside it and tries last.
+    /// image is tried as nobody, whose credential the kubelet is given beside it and tries last,
+    /// unless that one is for no such host.
     /// What leads to a 404 for the manifest is returned.
     pub(in crate::probe) async fn with_identity(
         &mut self,
@@ -66,7 +65,7 @@ impl Walk<'_> {
                 authorization = tried.used;
             }
             evidence.attempts.push(tried.attempt);
-            if is_refused {
+            if is_refused && is_for_strangers(self.image.registry().name()) {
                 let tried = self.as_nobody(demand).await;
                 evidence.attempts.push(tried.attempt);
             }
@@ -82,16 +81,5 @@ impl Walk<'_> {
         };
         tried.attempt.credential = Some(Provenance::Strangers);
         tried
-    }
-
-    /// How an attempt ends whose credential does not go to this registry: what Azure gives goes
-    /// to a registry of Azure alone, whatever a node's hosts.toml has in its place.
-    pub(in crate::probe) fn withheld(&self, credential: &Credential) -> Option<End> {
-        let is_azure = matches!(credential.provenance, Provenance::Azure { .. });
-        if !is_azure || azure::may_have_tokens(&self.line.registry, &self.line.domains) {
-            return None;
-        }
-        let (host, reason) = (host_of(&self.line.registry), NotSent::NotAzure);
-        Some(End::NotSent { host, reason })
     }
 }

@@ -213,7 +213,7 @@ impl<'way> Way<'way> {
         };
         let Asked { connection, result, .. } = self.lines.registry.ask(question).await;
         if let Ok(reply) = &result {
-            self.correlation = azure::correlation(&reply.headers);
+            self.correlation = azure::correlation(&reply.headers, &self.secrets);
         }
         let given = token::given(
             result,
@@ -273,8 +273,9 @@ fn bearer_of(reply: &Reply, secrets: &[Secret]) -> Result<Bearer, End> {
         return Err(End::Answered { hop: reply.hop.clone(), step: StepName::Challenge, answer });
     }
     let is_one = reply.headers.get_all(WWW_AUTHENTICATE).iter().count() == 1;
+    let is_named = |bearer: &Bearer| bearer.service.as_ref().is_some_and(|name| !name.is_empty());
     let schemes = match demand_of(reply) {
-        Demand::Bearer(bearer) if is_one && bearer.service.is_some() => return Ok(bearer),
+        Demand::Bearer(bearer) if is_one && is_named(&bearer) => return Ok(bearer),
         Demand::Bearer(_) => vec!["Bearer".to_owned()],
         Demand::Basic => vec!["Basic".to_owned()],
         Demand::Unsupported(schemes) => schemes,

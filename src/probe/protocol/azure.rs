@@ -50,7 +50,7 @@ pub(in crate::probe) fn realm(
     domains: &[String],
 ) -> Result<Url, NotSent> {
     let url = realm::parse(realm)?;
-    let is_own = url.host() == registry.host() || is_same_registry(&url, registry);
+    let is_own = url.host() == registry.host() || is_same_registry(&url, registry, domains);
     if !is_own || !is_within(&url, domains) {
         Err(NotSent::ForeignRealm { realm: clean(realm) })
     } else if url.scheme() != "https" {
@@ -60,14 +60,28 @@ pub(in crate::probe) fn realm(
     }
 }
 
-/// Whether two hosts are names of the same registry: below one domain of Azure's, with the same
-/// first label.
-pub(super) fn is_same_registry(one: &Url, other: &Url) -> bool {
-    let (Some(Host::Domain(one)), Some(Host::Domain(other))) = (one.host(), other.host()) else {
+/// Whether two hosts are names of the same registry: below one domain of registries, with the
+/// same first label.
+pub(in crate::probe) fn is_same_registry(one: &Url, other: &Url, domains: &[String]) -> bool {
+    let (Some(Host::Domain(first)), Some(Host::Domain(second))) = (one.host(), other.host()) else {
         return false;
     };
-    let domain = |host: &str| host.rsplitn(3, '.').take(2).map(str::to_owned).collect::<Vec<_>>();
-    one.split('.').next() == other.split('.').next() && domain(one) == domain(other)
+    let (of_one, of_other) = (domain_of(one, domains), domain_of(other, domains));
+    of_one.is_some() && of_one == of_other && first.split('.').next() == second.split('.').next()
+}
+
+/// The domain of registries below which a host is, where each registry is another owner's: the
+/// longest of `domains`, or all from the label `azurecr` on, which each of Azure's clouds has
+/// (`azurecr.de`, `azurecr.sovcloud-azure.fr`).
+pub(super) fn domain_of(url: &Url, domains: &[String]) -> Option<String> {
+    let lower = |domain: &String| domain.trim_matches('.').to_ascii_lowercase();
+    let own = domains.iter().filter(|domain| is_within(url, std::slice::from_ref(domain)));
+    let longest = own.map(lower).max_by_key(String::len);
+    longest.or_else(|| {
+        let Some(Host::Domain(host)) = url.host() else { return None };
+        let (name, rest) = host.trim_end_matches('.').split_once(".azurecr.")?;
+        (!name.is_empty() && !rest.is_empty()).then(|| format!("azurecr.{rest}"))
+    })
 }
 
 /// Where the token service of a registry exchanges tokens: the realm's scheme and host count
@@ -156,8 +170,9 @@ pub(in crate::probe) fn repositories(body: &[u8]) -> Vec<String> {
 }
 
 /// The id under which the registry's log has a request.
-pub(in crate::probe) fn correlation(headers: &HeaderMap) -> Option<String> {
-    header(headers, CORRELATION).map(|id| clean(&id)).filter(|id| !id.is_empty())
+pub(in crate::probe) fn correlation(headers: &HeaderMap, secrets: &[Secret]) -> Option<String> {
+    let id = header(headers, CORRELATION).map(|id| clean_without(&id, secrets));
+    id.filter(|id| !id.is_empty())
 }
 
 /// What Entra ID or the metadata service answers that gives no token: `error` (RFC 6749, 5.2),

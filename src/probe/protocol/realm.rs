@@ -7,10 +7,9 @@
 use psl::Psl as _;
 use url::{Host, Url};
 
-use crate::access::azure::is_registry;
 use crate::evidence::NotSent;
 
-use super::{azure, clean};
+use super::{azure, clean, shown_text};
 use crate::probe::address::is_localhost;
 
 /// The registry's host and what the operator allows.
@@ -38,11 +37,16 @@ impl HostPolicy {
     }
 
     /// The URL of a challenge's token service, if a credential may go there from the registry
-    /// at `registry`.
-    pub(in crate::probe) fn realm(&self, realm: &str, registry: &Url) -> Result<Url, NotSent> {
+    /// at `registry`; `domains` are those of Azure's registries.
+    pub(in crate::probe) fn realm(
+        &self,
+        realm: &str,
+        registry: &Url,
+        domains: &[String],
+    ) -> Result<Url, NotSent> {
         let url = parse(realm)?;
         let realm = clean(realm);
-        if !self.may_hold_tokens(&url, registry) {
+        if !self.may_hold_tokens(&url, registry, domains) {
             Err(NotSent::ForeignRealm { realm })
         } else if url.scheme() != "https" && !self.is_plain(&url) {
             Err(NotSent::InsecureRealm { realm })
@@ -51,14 +55,14 @@ impl HostPolicy {
         }
     }
 
-    fn may_hold_tokens(&self, url: &Url, registry: &Url) -> bool {
+    fn may_hold_tokens(&self, url: &Url, registry: &Url, domains: &[String]) -> bool {
         if url.host() == registry.host() || is_among(&self.token_hosts, url) {
             return true;
         }
         match (url.host(), registry.host()) {
-            // All of Azure's registries are below one domain, whoever owns them.
-            _ if is_registry(registry.host_str().unwrap_or_default()) => {
-                azure::is_same_registry(url, registry)
+            // All registries of a cloud of Azure are below one domain, whoever owns them.
+            _ if azure::domain_of(registry, domains).is_some() => {
+                azure::is_same_registry(url, registry, domains)
             }
             (Some(Host::Domain(one)), Some(Host::Domain(other))) => {
                 registrable(one).is_some_and(|domain| registrable(other) == Some(domain))
@@ -77,20 +81,10 @@ pub(super) fn parse(realm: &str) -> Result<Url, NotSent> {
             && url.password().is_none()
     });
     let Some(mut url) = parsed else {
-        return Err(NotSent::BadRealm { realm: without_user(realm) });
+        return Err(NotSent::BadRealm { realm: shown_text(realm, &[]) });
     };
     url.set_fragment(None);
     Ok(url)
-}
-
-/// A realm that is no proper URL may hold a user and a password; they are not shown.
-fn without_user(realm: &str) -> String {
-    match (realm.find("://"), realm.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme + 3 <= at => {
-            clean(&format!("{}{}", &realm[..scheme + 3], &realm[at + 1..]))
-        }
-        _ => clean(realm),
-    }
 }
 
 fn is_among(hosts: &[String], url: &Url) -> bool {
@@ -140,7 +134,7 @@ mod tests {
             allow_loopback: true,
         };
         let registry = Url::parse(registry).unwrap();
-        let goes = match policy.realm(realm, &registry) {
+        let goes = match policy.realm(realm, &registry, &["registries.stack.test".to_owned()]) {
             Ok(_) => Goes::There,
             Err(NotSent::ForeignRealm { .. }) => Goes::Foreign,
             Err(NotSent::InsecureRealm { .. }) => Goes::Insecure,
@@ -167,6 +161,24 @@ mod tests {
             ("https://a.azurecr.io", "https://a.azurecr.io:8443/t", Goes::There),
             ("https://a.westeurope.geo.azurecr.io", "https://a.azurecr.io/t", Goes::There),
             ("https://a.azurecr.io", "https://a.example.com/t", Goes::Foreign),
+            ("https://a.azurecr.de", "https://b.azurecr.de/t", Goes::Foreign),
+            (
+                "https://a.azurecr.sovcloud-azure.fr",
+                "https://b.azurecr.sovcloud-azure.fr",
+                Goes::Foreign,
+            ),
+            ("https://a.azurecr.sovcloud-azure.fr", "https://a.x.sovcloud-azure.fr", Goes::Foreign),
+            (
+                "https://a.azurecr.sovcloud-azure.fr",
+                "https://a.azurecr.sovcloud-azure.fr/t",
+                Goes::There,
+            ),
+            ("https://a.registries.stack.test", "https://b.registries.stack.test/t", Goes::Foreign),
+            (
+                "https://a.registries.stack.test",
+                "https://a.geo.registries.stack.test/t",
+                Goes::There,
+            ),
             ("https://r.corp.test", "https://tokens.other.test/t", Goes::There),
             ("https://r.corp.test", "https://tokens.other.test.evil.test/t", Goes::Foreign),
             ("https://r.corp.test", "https://port.test:8443/t", Goes::There),
@@ -210,7 +222,8 @@ mod tests {
         }
         let policy = HostPolicy::default();
         let registry = Url::parse("https://r.example.com").unwrap();
-        let refused = format!("{:?}", policy.realm("https://u:hunter2@r.example.com/t", &registry));
+        let refused =
+            format!("{:?}", policy.realm("https://u:hunter2@r.example.com/t", &registry, &[]));
         assert!(!refused.contains("hunter2"), "{refused}");
     }
 }

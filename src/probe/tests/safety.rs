@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use crate::evidence::{End, Failure, NotSent, Role, StepName};
+use crate::image::ImageRef;
+use crate::probe::Options;
+use crate::resolve::hosts::Endpoint;
+use crate::secret::Secret;
 
 use super::{
-    Response, Server, World, anonymous, credential, loopback, manifest, names, served, status,
-    with_password,
+    NOW, Response, Server, World, anonymous, credential, loopback, manifest, names, no_canary,
+    served, status, with_password,
 };
 
 const REGISTRY: &str = "registry.shop.test";
@@ -264,4 +270,110 @@ async fn a_password_is_not_kept_either_without_its_line_break() {
     let all = super::access(&[credential("a", "robot", "canary-of-a-file\n")]);
     let evidence = world.probe(REGISTRY, &registry, &all).await;
     assert_eq!(status(&evidence.attempts[0]), 403);
+}
+
+/// The registry as a node's hosts.toml has it.
+fn endpoint(scheme: &str, registry: &Server) -> Endpoint {
+    let url = format!("{scheme}://{REGISTRY}:{}/v2", registry.port());
+    Endpoint {
+        url: Some(Url::parse(&url).unwrap()),
+        stands_for: None,
+        authorities: Vec::new(),
+        identity: None,
+        skip_verify: false,
+        headers: Vec::new(),
+        dial_timeout: None,
+    }
+}
+
+/// Also what a node's hosts.toml sends to the registry without any credential.
+#[tokio::test]
+async fn a_header_of_the_operator_that_is_sent_back_is_not_kept() {
+    let world = World::new().await;
+    let registry = world
+        .serve(REGISTRY, |request| {
+            Response::new(403).body(format!("no entry with {}", request.headers["x-key"]))
+        })
+        .await;
+    let headers = vec![("X-Key".to_owned(), Secret::new("canary-of-a-header"))];
+    let endpoints = [Endpoint { headers, ..endpoint("https", &registry) }];
+    let image = ImageRef::parse(&format!("{REGISTRY}/shop/api:1")).unwrap();
+    let options = Options { endpoints: &endpoints, ..Options::within(world.timeout, NOW) };
+    let evidence = world.prober().probe(&image, &anonymous(), options).await;
+    assert_eq!(status(&evidence.opening), 403);
+    no_canary(&evidence);
+}
+
+/// Neither what leads nowhere nor a host is shown with what it takes to get there.
+#[tokio::test]
+async fn where_a_redirect_leads_is_shown_without_secrets() {
+    let world = World::new().await;
+    for location in [
+        "https://u:canary@elsewhere.test:port/x?sig=canary#canary",
+        "//canary@[::/x?sig=canary",
+        "ftp://elsewhere.test/x?sig=canary",
+        "ftp://elsewhere.test/{sent}/x",
+        "https://{sent}.elsewhere.test/x",
+    ] {
+        let registry = world
+            .serve(REGISTRY, move |request| match request.authorization() {
+                None => Response::new(401).with("WWW-Authenticate", "Basic"),
+                Some(sent) => {
+                    let sent = sent.trim_start_matches("Basic ").trim_end_matches('=');
+                    Response::new(307).with("Location", location.replace("{sent}", sent))
+                }
+            })
+            .await;
+        let all = super::access(&[credential("a", "robot", "canary-pass")]);
+        let evidence = world.probe(REGISTRY, &registry, &all).await;
+        let End::NotSent { reason: NotSent::BadRedirect { location }, .. } =
+            &evidence.attempts[0].end
+        else {
+            panic!("{evidence:?}")
+        };
+        let is_shown = location.contains("elsewhere.test") || location.contains("[::");
+        assert!(is_shown && !location.contains("Y2FuYX"), "{location}");
+    }
+}
+
+#[tokio::test]
+async fn the_headers_that_are_kept_are_kept_without_secrets() {
+    let world = World::new().await;
+    let registry = world
+        .serve(REGISTRY, |request| match request.authorization() {
+            None => Response::new(401).with("WWW-Authenticate", "Basic"),
+            Some(_) => Response::new(200)
+                .with("Content-Type", "application/canary-of-headers")
+                .with("Docker-Content-Digest", "canary-of-headers")
+                .with("X-Ms-Correlation-Request-Id", "canary%2Dof%2dheaders")
+                .with("RateLimit-Limit", "100;w=21600")
+                .with("RateLimit-Remaining", "90;w=21600")
+                .with("Docker-RateLimit-Source", "canary-of-headers"),
+        })
+        .await;
+    let all = super::access(&[credential("a", "robot", "canary-of-headers")]);
+    let evidence = world.probe(REGISTRY, &registry, &all).await;
+    assert_eq!(evidence.limit.unwrap().source.as_deref(), Some("****"));
+    assert!(matches!(evidence.attempts[0].end, End::Unfit { .. }));
+}
+
+#[tokio::test]
+async fn a_password_goes_over_no_plain_http_that_is_not_allowed() {
+    let mut world = World::new().await;
+    let registry = Server::plain(|request| match request.authorization() {
+        None => Response::new(401).with("WWW-Authenticate", "Basic"),
+        Some(_) => manifest(),
+    })
+    .await;
+    let endpoints = [endpoint("http", &registry)];
+    let image = ImageRef::parse(&format!("{REGISTRY}:{}/shop/api:1", registry.port())).unwrap();
+    let options = Options { endpoints: &endpoints, ..Options::within(world.timeout, NOW) };
+    let evidence = world.prober().probe(&image, &with_password(), options).await;
+    let End::NotSent { reason, .. } = &evidence.attempts[0].end else { panic!("{evidence:?}") };
+    assert_eq!(*reason, NotSent::NotEncrypted);
+    assert!(registry.seen().iter().all(|seen| seen.authorization().is_none()));
+
+    world.settings.insecure_hosts = vec![REGISTRY.to_owned()];
+    let evidence = world.prober().probe(&image, &with_password(), options).await;
+    assert_eq!(evidence.attempts[0].end, served());
 }

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
-use crate::access::Access;
-use crate::access::azure::{Principal, Selector};
+use crate::access::azure::{PROVIDER, Principal, Selector};
+use crate::access::{Access, Credential, NodeSource, Provenance};
 use crate::image::ImageRef;
 use crate::probe::Options;
 use crate::resolve::hosts::Endpoint;
@@ -53,6 +53,8 @@ enum Lure {
     Replaced(&'static str),
     /// The node asks a mirror before the registry.
     Mirrored,
+    /// The node takes any certificate for the registry's.
+    Unverified,
 }
 
 /// The kinds of secrets, and the hosts to which they went.
@@ -129,7 +131,11 @@ async fn went(lure: Lure, principal: Principal, access: Access) -> Went {
         _ => (HOST, HOST),
     };
     let image = ImageRef::parse(&format!("{host}:{}/shop/api:1", port(served_by))).unwrap();
-    let instead = if let Lure::Replaced(host) = lure { host } else { FOREIGN };
+    let instead = match lure {
+        Lure::Replaced(host) => host,
+        Lure::Unverified => HOST,
+        _ => FOREIGN,
+    };
     let endpoints = endpoints(lure, &format!("{instead}:{}", port(instead)));
     let options = Options { endpoints: &endpoints, ..Options::within(azure.world.timeout, NOW) };
     let access = Access { azure: Some(azure.login.clone()), ..access };
@@ -155,13 +161,13 @@ fn endpoints(lure: Lure, elsewhere: &str) -> Vec<Endpoint> {
         stands_for: stands_for.map(str::to_owned),
         authorities: Vec::new(),
         identity: None,
-        skip_verify: false,
+        skip_verify: lure == Lure::Unverified,
         headers: Vec::new(),
         dial_timeout: None,
     };
     let url = Some(format!("https://{elsewhere}/v2"));
     match lure {
-        Lure::Replaced(_) => vec![endpoint(url, None)],
+        Lure::Replaced(_) | Lure::Unverified => vec![endpoint(url, None)],
         Lure::Mirrored => vec![endpoint(url, Some(HOST)), endpoint(None, None)],
         _ => Vec::new(),
     }
@@ -216,6 +222,8 @@ async fn the_tokens_of_an_identity_go_to_its_registry_alone() {
         (Lure::Alias, &[]),
         (Lure::Replaced(FOREIGN), only_exchanges),
         (Lure::Replaced(BASIC), only_exchanges),
+        (Lure::Replaced(OTHER), only_exchanges),
+        (Lure::Unverified, only_exchanges),
         (Lure::Mirrored, all),
     ] {
         let went = went(lure, managed(), Access::default()).await;
@@ -271,6 +279,31 @@ async fn a_pull_secret_goes_to_no_other_tenant() {
     ] {
         let secret = credential("regcred", "robot", "canary-password");
         let access = super::super::access(&[secret]);
+        let went = went(lure, managed(), access).await;
+        let passwords: Vec<_> = went.get("password").into_iter().flatten().copied().collect();
+        assert_eq!(passwords, expected, "{lure:?}");
+    }
+}
+
+/// What the node's own credential provider gives goes no further than what we are given; whatever
+/// the registry, nothing goes to another tenant.
+#[tokio::test]
+async fn what_a_credential_provider_gives_goes_to_its_registry_alone() {
+    for (lure, expected) in [
+        (Lure::Nothing, &[HOST][..]),
+        (Lure::Realm(OTHER), &[]),
+        (Lure::Realm(FOREIGN), &[]),
+        (Lure::LookAlike, &[]),
+        (Lure::Replaced(FOREIGN), &[]),
+        (Lure::Replaced(BASIC), &[]),
+        (Lure::Replaced(OTHER), &[]),
+        (Lure::Unverified, &[]),
+        (Lure::Mirrored, &[HOST]),
+    ] {
+        let source = NodeSource::Provider { provider: PROVIDER.to_owned() };
+        let provenance = Provenance::Node { source, key: HOST.to_owned() };
+        let given = credential("", "robot", "canary-password");
+        let access = super::super::access(&[Credential { provenance, ..given }]);
         let went = went(lure, managed(), access).await;
         let passwords: Vec<_> = went.get("password").into_iter().flatten().copied().collect();
         assert_eq!(passwords, expected, "{lure:?}");

@@ -8,7 +8,8 @@ use crate::evidence::{End, Failure, NotSent, Role, Scheme, StepName};
 use super::super::{CONTENT, names, passed, served, status, with_password};
 use super::{
     Azure, HOST, IDENTITY, Principal, Request, Response, TENANT, access_token, as_ever, challenge,
-    credential, detail, done, parameter, query, refusal, said, service_principal, workload,
+    credential, detail, done, parameter, query, refusal, registry, said, service_principal,
+    workload,
 };
 
 fn managed() -> Provenance {
@@ -199,6 +200,16 @@ async fn nobody_is_tried_after_a_refused_identity_and_may_be_served() {
     let statuses: Vec<_> = evidence.attempts.iter().map(status).collect();
     // Nobody was asked already, so that there is no control.
     assert_eq!((statuses, evidence.anonymous), (vec![401, 401], None));
+
+    // At another host of the registry nobody's credential is for nothing, and who is served
+    // without one is only the control.
+    let regional = "shop.westeurope.geo.azurecr.io";
+    azure.world.zone.has(regional, &["127.0.0.1"]);
+    let answer = |request: &Request| only_open(request).unwrap_or_else(|| registry(request));
+    let server = azure.world.serve(regional, answer).await;
+    let evidence = azure.world.probe(regional, &server, &azure.access()).await;
+    assert_eq!(evidence.attempts.iter().map(status).collect::<Vec<_>>(), [401]);
+    assert_eq!(evidence.anonymous.unwrap().end, served());
 }
 
 #[tokio::test]
