@@ -103,7 +103,7 @@ pub enum Unreadable {
 ///
 /// # Errors
 ///
-/// [`Unreadable`] for anything but what [`write`] writes for that question.
+/// [`Unreadable`] for anything but what [`write()`] writes for that question.
 pub fn read(text: &str, image: &ImageRef) -> Result<Seen, Unreadable> {
     #[derive(Deserialize)]
     struct Versioned {

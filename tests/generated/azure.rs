@@ -104,7 +104,7 @@ pub(crate) fn page() -> String {
                 .map(|(file, name)| format!("[`{name}`](../tests/azure/cases/{file})"))
                 .collect();
             let shown = if shown.is_empty() { row.without.to_owned() } else { shown.join(", ") };
-            let command = first_command(row.codes);
+            let command = row.first.map_or_else(|| first_command(row.codes), as_code);
             let _ = writeln!(text, "| {} | {} | {command} | {shown} |", row.says, codes.join(", "));
         }
     }
@@ -125,7 +125,11 @@ fn first_command(codes: &[Code]) -> String {
         Part::Command(command) => Some(command),
         Part::Words(_) => None,
     });
-    commands.next().map_or_else(String::new, |it| format!("`{}`", it.replace('|', "\\|")))
+    commands.next().map_or_else(String::new, |command| as_code(&command))
+}
+
+fn as_code(command: &str) -> String {
+    if command.is_empty() { String::new() } else { format!("`{}`", command.replace('|', "\\|")) }
 }
 
 #[test]

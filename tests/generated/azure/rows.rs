@@ -24,16 +24,24 @@ pub(super) struct Row {
     pub(super) says: &'static str,
     /// What that is here, the likeliest first.
     pub(super) codes: &'static [Code],
-    /// Why no case reproduces it; empty where one does.
+    /// Why no case of the lab of Azure reproduces it, and what does; empty where one does.
     pub(super) without: &'static str,
+    /// The command to begin with, where it is not the first of the codes; empty for none.
+    pub(super) first: Option<&'static str>,
+}
+
+impl Row {
+    const fn beginning(self, command: &'static str) -> Self {
+        Self { first: Some(command), ..self }
+    }
 }
 
 const fn row(place: &'static str, says: &'static str, codes: &'static [Code]) -> Row {
-    Row { place: Some(place), says, codes, without: "" }
+    Row { place: Some(place), says, codes, without: "", first: None }
 }
 
 const fn of_page(says: &'static str, codes: &'static [Code]) -> Row {
-    Row { place: None, says, codes, without: "" }
+    Row { place: None, says, codes, without: "", first: None }
 }
 
 pub(super) const PAGES: &[Page] = &[
@@ -67,7 +75,8 @@ pub(super) const PAGES: &[Page] = &[
                 place: Some("D2"),
                 says: "the name has to be in lower case only",
                 codes: &[Code::InvalidImageReference],
-                without: "(the kubelet refuses such a name itself)",
+                without: "[`name-upper-case`](../tests/lab/cases/names.yaml) (the kubelet refuses such a name itself)",
+                first: None,
             },
             row(
                 "D3",
@@ -118,7 +127,8 @@ pub(super) const PAGES: &[Page] = &[
                 "D7",
                 "the credentials have a right to the registry and none to the repository: a scope map or a role's condition",
                 &[Code::RepositoryNotAuthorized],
-            ),
+            )
+            .beginning("az acr show -n REGISTRYNAME --query roleAssignmentMode -o tsv"),
         ],
     },
     Page {
@@ -174,7 +184,8 @@ pub(super) const PAGES: &[Page] = &[
                 place: Some("3.3-6"),
                 says: "`pull QPS exceeded`",
                 codes: &[Code::PullQpsExceeded],
-                without: "(the kubelet's own limit; no registry is asked)",
+                without: "[message 7](../tests/data/pull-errors.jsonl) (the kubelet's own limit; no registry is asked)",
+                first: None,
             },
             row(
                 "3.3-7",
@@ -215,7 +226,8 @@ pub(super) const PAGES: &[Page] = &[
                 "a 403 that does not say why: public access is disabled, or a key vault cannot be reached",
                 &[Code::AccessForbidden],
             ),
-            row("3.10", "too many requests for the registry's tier", &[Code::RateLimited]),
+            row("3.10", "too many requests for the registry's tier", &[Code::RateLimited])
+                .beginning("az acr show -n REGISTRYNAME --query sku.name"),
         ],
     },
     Page {
@@ -233,7 +245,8 @@ pub(super) const PAGES: &[Page] = &[
                 &[Code::PasswordIncorrect],
             ),
             of_page("`client with IP '…' is not allowed access`", &[Code::NetworkRuleDenied]),
-            of_page("`toomanyrequests`", &[Code::RateLimited]),
+            of_page("`toomanyrequests`", &[Code::RateLimited])
+                .beginning("az acr show -n REGISTRYNAME --query sku.name"),
         ],
     },
     Page {
@@ -307,7 +320,7 @@ pub(super) const PAGES: &[Page] = &[
                 "AADSTS50013, the assertion is not valid",
                 &[Code::FederatedCredentialMismatch],
             ),
-            row("4.5-90055", "AADSTS90055, too many requests", &[Code::RateLimited]),
+            row("4.5-90055", "AADSTS90055, too many requests", &[Code::RateLimited]).beginning(""),
             row(
                 "4.1",
                 "the service account lacks an annotation",
@@ -317,7 +330,8 @@ pub(super) const PAGES: &[Page] = &[
                 "4.1",
                 "the identity of the service account has no role",
                 &[Code::TokenExchangeDenied],
-            ),
+            )
+            .beginning("az role assignment create --assignee-object-id OBJECTID --assignee-principal-type ServicePrincipal --role AcrPull --scope \"$(az acr show -n REGISTRYNAME --query id -o tsv)\""),
         ],
     },
     Page {
@@ -329,7 +343,7 @@ pub(super) const PAGES: &[Page] = &[
             row("3.3-1a", "`Identity not found`", &[Code::IdentityNotAssigned]),
             of_page("`Multiple user assigned identities exist`", &[Code::IdentityAmbiguous]),
             of_page("`invalid_resource`", &[Code::TokenAudienceRefused]),
-            of_page("429, to be asked again", &[Code::RateLimited]),
+            of_page("429, to be asked again", &[Code::RateLimited]).beginning(""),
             of_page(
                 "404, 410 and 5xx, to be asked again, and no answer at all",
                 &[Code::IdentityEndpointUnreachable],
