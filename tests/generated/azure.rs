@@ -125,7 +125,7 @@ fn first_command(codes: &[Code]) -> String {
         Part::Command(command) => Some(command),
         Part::Words(_) => None,
     });
-    commands.next().map_or_else(String::new, |command| as_code(&command))
+    commands.next().map_or_else(String::new, as_code)
 }
 
 fn as_code(command: &str) -> String {
