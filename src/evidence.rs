@@ -73,6 +73,26 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// What is known when there was no more than the first request.
+    pub fn begun(image: ImageRef, vantage: Vantage, opening: Attempt) -> Self {
+        Self {
+            image,
+            vantage,
+            platform: None,
+            gaps: Vec::new(),
+            opening,
+            attempts: Vec::new(),
+            anonymous: None,
+            repository: None,
+            limit: None,
+            mirrors: None,
+            lookups: Vec::new(),
+            azure: None,
+            node: None,
+            at: None,
+        }
+    }
+
     /// Whether the registry wants a credential, and served the image to none that was tried.
     pub fn lacks_credential(&self) -> bool {
         let is_served = |attempt: &Attempt| matches!(attempt.end, End::Served { .. });

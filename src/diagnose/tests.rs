@@ -64,21 +64,10 @@ fn with_token(mut attempt: Attempt) -> Attempt {
 
 /// A registry that wants a token; secret `good` is served.
 fn evidence() -> Evidence {
+    let opening = attempt(None, End::Challenged { scheme: Scheme::Bearer });
     Evidence {
-        image: ImageRef::parse(IMAGE).unwrap(),
-        vantage: Vantage::Pod,
-        platform: None,
-        gaps: Vec::new(),
-        opening: attempt(None, End::Challenged { scheme: Scheme::Bearer }),
         attempts: vec![attempt(Some("good"), served())],
-        anonymous: None,
-        repository: None,
-        limit: None,
-        mirrors: None,
-        lookups: Vec::new(),
-        azure: None,
-        node: None,
-        at: None,
+        ..Evidence::begun(ImageRef::parse(IMAGE).unwrap(), Vantage::Pod, opening)
     }
 }
 

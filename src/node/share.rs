@@ -71,21 +71,11 @@ mod tests {
     use crate::image::ImageRef;
 
     fn evidence(opening: End, pull: Option<End>) -> Evidence {
+        let attempt = |end| Attempt::new(None, Vec::new(), end);
+        let image = ImageRef::parse("r.test/shop/api:1").unwrap();
         Evidence {
-            image: ImageRef::parse("r.test/shop/api:1").unwrap(),
-            vantage: Vantage::Node,
-            platform: None,
-            gaps: Vec::new(),
-            opening: Attempt::new(None, Vec::new(), opening),
-            attempts: pull.map(|end| Attempt::new(None, Vec::new(), end)).into_iter().collect(),
-            anonymous: None,
-            repository: None,
-            limit: None,
-            mirrors: None,
-            lookups: Vec::new(),
-            azure: None,
-            node: None,
-            at: None,
+            attempts: pull.map(attempt).into_iter().collect(),
+            ..Evidence::begun(image, Vantage::Node, attempt(opening))
         }
     }
 

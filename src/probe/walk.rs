@@ -39,21 +39,12 @@ pub(super) async fn walk(
     options: Options<'_>,
     endpoint: Option<&Endpoint>,
 ) -> Evidence {
+    let opening = Attempt::new(None, Vec::new(), nowhere(image));
     let mut evidence = Evidence {
-        image: image.clone(),
-        vantage: Vantage::Pod,
         platform: options.platform.cloned(),
         gaps: access.gaps.clone(),
-        opening: Attempt::new(None, Vec::new(), nowhere(image)),
-        attempts: Vec::new(),
-        anonymous: None,
-        repository: None,
-        limit: None,
-        mirrors: None,
-        lookups: Vec::new(),
-        azure: None,
-        node: None,
         at: Some(time_of(options.now)),
+        ..Evidence::begun(image.clone(), Vantage::Pod, opening)
     };
     let Some(mut walk) = Walk::new(shared, image, access, options, endpoint) else {
         return evidence;

@@ -202,20 +202,8 @@ mod tests {
     fn seen(image: &str, opening: &End, attempts: &[End]) -> Evidence {
         let attempt = |end: &End| Attempt::new(None, Vec::new(), end.clone());
         Evidence {
-            image: ImageRef::parse(image).unwrap(),
-            vantage: Vantage::Pod,
-            platform: None,
-            gaps: Vec::new(),
-            opening: attempt(opening),
             attempts: attempts.iter().map(attempt).collect(),
-            anonymous: None,
-            repository: None,
-            limit: None,
-            mirrors: None,
-            lookups: Vec::new(),
-            azure: None,
-            node: None,
-            at: None,
+            ..Evidence::begun(ImageRef::parse(image).unwrap(), Vantage::Pod, attempt(opening))
         }
     }
 

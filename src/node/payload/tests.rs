@@ -108,21 +108,10 @@ fn seen() -> impl Strategy<Value = Seen> {
 }
 
 fn plain() -> Evidence {
+    let opening = Attempt::new(None, Vec::new(), End::Challenged { scheme: Scheme::Basic });
     Evidence {
-        image: ImageRef::parse(IMAGE).unwrap(),
-        vantage: Vantage::Pod,
-        platform: None,
         gaps: vec![Gap::ProviderNotMatched { provider: "p".to_owned(), patterns: Vec::new() }],
-        opening: Attempt::new(None, Vec::new(), End::Challenged { scheme: Scheme::Basic }),
-        attempts: Vec::new(),
-        anonymous: None,
-        repository: None,
-        limit: None,
-        mirrors: None,
-        lookups: Vec::new(),
-        azure: None,
-        node: None,
-        at: None,
+        ..Evidence::begun(ImageRef::parse(IMAGE).unwrap(), Vantage::Pod, opening)
     }
 }
 

@@ -112,21 +112,10 @@ fn refused() -> End {
 fn with_evidence(image: &str, secret: &str, end: End) -> Outcome {
     let served = matches!(end, End::Served { .. });
     let code = if served { Code::Pullable } else { Code::CredentialRejected };
+    let opening = attempt(None, End::Challenged { scheme: Scheme::Bearer }, StepName::Challenge);
     let evidence = Evidence {
-        image: ImageRef::parse(image).unwrap(),
-        vantage: Vantage::Pod,
-        platform: None,
-        gaps: Vec::new(),
-        opening: attempt(None, End::Challenged { scheme: Scheme::Bearer }, StepName::Challenge),
         attempts: vec![attempt(Some(secret), end, StepName::Token)],
-        anonymous: None,
-        repository: None,
-        limit: None,
-        mirrors: None,
-        lookups: Vec::new(),
-        azure: None,
-        node: None,
-        at: None,
+        ..Evidence::begun(ImageRef::parse(image).unwrap(), Vantage::Pod, opening)
     };
     Outcome { evidence: Some(evidence), ..outcome(image, 1, code) }
 }
