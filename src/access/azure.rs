@@ -50,6 +50,26 @@ pub struct Login {
     pub location: Option<String>,
     /// Where everything is.
     pub cloud: Cloud,
+    /// As whom `az aks check-acr` would log in there; `None` where that is not known.
+    pub check_acr: Option<CheckAcr>,
+}
+
+/// As whom `az aks check-acr` logs in, which reads other fields of azure.json than the kubelet's
+/// credential provider (Azure/aks-canipull d995351, main.go).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckAcr {
+    /// As the managed identity with this id, which it takes for a client id whatever it is; the
+    /// one that there is where it is empty.
+    Managed(String),
+    /// As a service principal, at Entra ID.
+    ServicePrincipal {
+        /// Its client id.
+        client_id: String,
+        /// Its client secret.
+        secret: Secret,
+    },
+    /// As nobody: it knows no cloud of this name, and ends.
+    UnknownCloud(String),
 }
 
 /// Who logs in, with what it takes.

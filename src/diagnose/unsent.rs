@@ -52,6 +52,12 @@ pub(super) fn finding(subject: Subject<'_>, host: &str, reason: &NotSent) -> Fin
             finding.confidence = Confidence::Likely;
             finding
         }
+        NotSent::UnknownCloud { name } => open(
+            format!(
+                "that check knows no cloud {name}, which azure.json names, and ends before it asks for a token"
+            ),
+            String::new(),
+        ),
         NotSent::NotAzure => open(
             format!("{host} is no registry of Azure, so the identity's token was not sent there"),
             "Name the registry by its login server, such as NAME.azurecr.io.".to_owned(),

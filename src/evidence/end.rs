@@ -255,6 +255,11 @@ pub enum NotSent {
     NotVerified,
     /// A password goes over no plain HTTP that the operator has not allowed.
     NotEncrypted,
+    /// `az aks check-acr` ends before it asks for a token, at a cloud that it does not know.
+    UnknownCloud {
+        /// The cloud's name, as azure.json has it.
+        name: String,
+    },
     /// A redirect leads nowhere that may be followed.
     BadRedirect {
         /// Where it leads.

@@ -109,11 +109,11 @@ pub(super) async fn log_in(
     let way = || Way::new(&lines, login, &registry, walk.secrets.clone());
     let (mut provider, mut check_acr) = (way(), way());
     let asking = async {
-        match login.principal {
+        match (&login.principal, &login.check_acr) {
             // check-acr knows no service accounts, and asks as the node.
-            Principal::Workload { .. } => None,
-            Principal::Managed(_) | Principal::ServicePrincipal { .. } => {
-                Some(check_acr.as_check_acr(unreached).await)
+            (Principal::Workload { .. }, _) | (_, None) => None,
+            (Principal::Managed(_) | Principal::ServicePrincipal { .. }, Some(who)) => {
+                Some(check_acr.as_check_acr(who, unreached).await)
             }
         }
     };

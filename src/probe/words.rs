@@ -24,6 +24,7 @@ pub(super) fn in_words(end: &End) -> String {
                     if schemes.is_empty() { "no challenge".to_owned() } else { schemes.join(", ") }
                 )
             }
+            NotSent::UnknownCloud { name } => format!("unknown Azure cloud name: {name}"),
             NotSent::NotAzure => "not sent: this is no registry of Azure".to_owned(),
             NotSent::NotVerified => "not sent: no certificate is checked here".to_owned(),
             NotSent::NotEncrypted => "not sent: this is plain HTTP".to_owned(),

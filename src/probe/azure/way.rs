@@ -6,7 +6,7 @@ use reqwest::Method;
 use reqwest::header::WWW_AUTHENTICATE;
 use url::Url;
 
-use crate::access::azure::{Login, Principal, TOKEN_USER};
+use crate::access::azure::{CheckAcr, Login, Principal, Selector, TOKEN_USER};
 use crate::access::{Credential, Provenance};
 use crate::evidence::{Attempt, End, Failure, NotSent, Role, Step, StepName};
 use crate::probe::connection::{host_of, micros};
@@ -110,7 +110,11 @@ impl<'way> Way<'way> {
     }
 
     /// As `az aks check-acr` does it (`pkg/authorizer` of canipull).
-    pub(super) async fn as_check_acr(&mut self, unreached: Option<&End>) -> Result<(), End> {
+    pub(super) async fn as_check_acr(
+        &mut self,
+        who: &CheckAcr,
+        unreached: Option<&End>,
+    ) -> Result<(), End> {
         if let Some(end) = self.elsewhere() {
             return Err(end);
         }
@@ -119,12 +123,18 @@ impl<'way> Way<'way> {
             return Err(self.cannot(StepName::Dns, end));
         }
         let audience = format!("{}/", self.login.cloud.management_audience.trim_end_matches('/'));
-        let aad = match &self.login.principal {
-            Principal::Managed(selector) => {
-                self.metadata_token(selector, Naming::AsClientId, &audience).await?
+        let aad = match who {
+            CheckAcr::UnknownCloud(name) => {
+                let reason = NotSent::UnknownCloud { name: protocol::clean(name) };
+                let end = End::NotSent { host: host_of(self.registry), reason };
+                return Err(self.cannot(StepName::Identity, &end));
             }
-            Principal::ServicePrincipal { client_id, secret }
-            | Principal::Workload { client_id, token: secret, .. } => {
+            CheckAcr::Managed(id) => {
+                let selector =
+                    if id.is_empty() { Selector::Unnamed } else { Selector::ClientId(id.clone()) };
+                self.metadata_token(&selector, Naming::AsClientId, &audience).await?
+            }
+            CheckAcr::ServicePrincipal { client_id, secret } => {
                 let form = azure::form(&[
                     ("client_id", client_id.as_bytes()),
                     ("client_secret", secret.expose()),

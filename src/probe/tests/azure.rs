@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use crate::access::Access;
-use crate::access::azure::{Cloud, Login, Principal, Selector, TOKEN_USER};
+use crate::access::azure::{CheckAcr, Cloud, Login, Principal, Selector, TOKEN_USER};
 use crate::evidence::{Attempt, End, Evidence, StepName};
 use crate::secret::Secret;
 
@@ -156,8 +156,26 @@ impl Azure {
         };
         let principal = Principal::Managed(Selector::ClientId(IDENTITY.to_owned()));
         let location = Some("westeurope".to_owned());
-        let login = Login { principal, tenant: TENANT.to_owned(), location, cloud };
+        let check_acr = Some(CheckAcr::Managed(IDENTITY.to_owned()));
+        let tenant = TENANT.to_owned();
+        let login = Login { principal, tenant, location, cloud, check_acr };
         Self { world, metadata, entra, registry, login }
+    }
+
+    /// Lets the node be somebody else, for both programs.
+    fn act_as(&mut self, principal: Principal) {
+        self.login.check_acr = match &principal {
+            Principal::Managed(Selector::ClientId(id) | Selector::ResourceId(id)) => {
+                Some(CheckAcr::Managed(id.clone()))
+            }
+            Principal::Managed(Selector::Unnamed) => Some(CheckAcr::Managed(String::new())),
+            Principal::ServicePrincipal { client_id, secret } => {
+                let (client_id, secret) = (client_id.clone(), secret.clone());
+                Some(CheckAcr::ServicePrincipal { client_id, secret })
+            }
+            Principal::Workload { .. } => None,
+        };
+        self.login.principal = principal;
     }
 
     fn access(&self) -> Access {

@@ -73,7 +73,7 @@ impl Account {
     pub fn login(&self, token: &Secret, cloud: Cloud) -> Result<Login, Box<Gap>> {
         let (_, tenant) = self.identity()?;
         let (principal, tenant) = (self.principal(token)?, tenant.to_owned());
-        Ok(Login { principal, tenant, location: None, cloud })
+        Ok(Login { principal, tenant, location: None, cloud, check_acr: None })
     }
 
     /// That it lacks an annotation.

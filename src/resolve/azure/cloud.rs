@@ -68,6 +68,8 @@ const KNOWN: &[Known] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Located {
     pub(super) cloud: Cloud,
+    /// Whether `az aks check-acr` knows it too: it takes no other for the public one.
+    pub(super) is_known: bool,
     /// What the hosts of its registries end with; empty where it has none.
     pub(super) suffix: String,
     /// What knows its endpoints, where that is not asked here: its resource manager, or a token
@@ -92,9 +94,10 @@ pub(super) fn of_config(name: &str, manager: &str) -> Located {
     let of_manager = |known: &&Known| known.manager.trim_end_matches('/') == manager;
     let by_name = find(name).unwrap_or(&KNOWN[0]);
     let of_manager = KNOWN.iter().find(of_manager);
+    let is_known = find(name).is_some();
     let is_open = of_manager.is_none() && !manager.is_empty();
     let open = is_open.then_some("resourceManagerEndpoint in azure.json");
-    Located { open, ..located(name, of_manager.unwrap_or(by_name)) }
+    Located { is_known, open, ..located(name, of_manager.unwrap_or(by_name)) }
 }
 
 /// Whether endpoints of a cloud of this name may be in a file.
@@ -136,7 +139,7 @@ pub(super) fn with_environment(located: Located, content: &[u8]) -> Result<Locat
         }
         suffix = of_file;
     }
-    Ok(Located { cloud, suffix, open })
+    Ok(Located { cloud, is_known: true, suffix, open })
 }
 
 fn endpoint(file: &Document, field: &str) -> Result<Option<String>, String> {
@@ -187,6 +190,7 @@ fn located(name: &str, known: &Known) -> Located {
             management_audience: known.manager.to_owned(),
             registry_domains: REGISTRY_DOMAINS.iter().map(ToString::to_string).collect(),
         },
+        is_known: true,
         suffix: known.suffix.to_owned(),
         open: None,
     }
@@ -254,7 +258,7 @@ mod tests {
         assert_eq!(own.cloud.registry_domains[3], "azurecr.sovcloud-azure.fr");
         assert_eq!((own.suffix.as_str(), own.open), ("azurecr.sovcloud-azure.fr", None));
         let empty = with_environment(located.clone(), b"{}").unwrap();
-        assert_eq!(empty, Located { open: None, ..located.clone() });
+        assert_eq!(empty, Located { is_known: true, open: None, ..located.clone() });
         let none = FILE.replace("azurecr.sovcloud-azure.fr", "N/A");
         let none = with_environment(located.clone(), none.as_bytes()).unwrap();
         assert_eq!((none.suffix.as_str(), none.cloud.registry_domains.len()), ("", 3));

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::access::azure::{Principal, Selector};
+use crate::access::azure::{CheckAcr, Principal, Selector};
 use crate::secret::Secret;
 
 use super::document::{self, Form};
@@ -53,7 +53,12 @@ pub(super) struct Config {
     identity: String,
     client_id: String,
     secret: Secret,
+    /// Whether id and secret are the word that stands there for a managed identity.
+    says_msi: bool,
 }
+
+/// Stands in azure.json for the id and for the secret where there is a managed identity.
+const MSI: &str = "msi";
 
 /// Shows only what may be shown.
 impl fmt::Debug for Config {
@@ -68,15 +73,17 @@ impl Config {
         let document = document::read_yaml(content, FORM)?;
         let location = document::read_yaml(content, Form { texts: &[LOCATION], flags: &[] });
         let location = location.map(|document| document.text(LOCATION)).unwrap_or_default();
+        let (client_id, secret) = (document.text("aadClientId"), document.text("aadClientSecret"));
         Ok(Self {
+            says_msi: client_id == MSI && secret == MSI,
             cloud: document.text("cloud").trim().to_owned(),
             manager: document.text("resourceManagerEndpoint"),
             tenant: document.text("tenantId"),
             location: Some(location).filter(|location| !location.is_empty()),
             is_managed: document.flag("useManagedIdentityExtension"),
             identity: document.text("userAssignedIdentityID"),
-            client_id: document.text("aadClientId"),
-            secret: Secret::new(document.text("aadClientSecret")),
+            client_id,
+            secret: Secret::new(secret),
         })
     }
 
@@ -100,6 +107,21 @@ impl Config {
     }
 }
 
+impl Config {
+    /// As whom `az aks check-acr` logs in: it looks at id and secret, and not at
+    /// `useManagedIdentityExtension` (Azure/aks-canipull d995351, main.go).
+    pub(super) fn check_acr(&self, knows_cloud: bool) -> CheckAcr {
+        let Self { cloud, identity, client_id, secret, .. } = self;
+        if !knows_cloud {
+            CheckAcr::UnknownCloud(cloud.clone())
+        } else if self.says_msi {
+            CheckAcr::Managed(identity.clone())
+        } else {
+            CheckAcr::ServicePrincipal { client_id: client_id.clone(), secret: secret.clone() }
+        }
+    }
+}
+
 /// `getManagedIdentityCredential`.
 fn selector(identity: &str) -> Selector {
     if identity.is_empty() {
@@ -114,7 +136,8 @@ fn selector(identity: &str) -> Selector {
 #[cfg(test)]
 mod tests {
     use super::Config;
-    use crate::access::azure::{Principal, Selector};
+    use crate::access::azure::{CheckAcr, Principal, Selector};
+    use crate::secret::Secret;
 
     #[track_caller]
     fn check(content: &str, expected: &Principal) -> Config {
@@ -149,12 +172,30 @@ mod tests {
         check(&managed(""), &Principal::Managed(Selector::Unnamed));
         let principal = Principal::ServicePrincipal {
             client_id: " c".to_owned(),
-            secret: crate::secret::Secret::new("canary"),
+            secret: Secret::new("canary"),
         };
         for more in ["", r#","useManagedIdentityExtension":false"#, r#","location":[1]"#] {
             let text = format!(r#"{{"aadClientId":" c","aadClientSecret":"canary"{more}}}"#);
             let config = check(&text, &principal);
             assert!(config.has_service_principal() && config.location.is_none());
+        }
+    }
+
+    /// canipull goes by the word `msi`, and the provider by a flag.
+    #[test]
+    fn check_acr_logs_in_by_other_fields() {
+        let managed = |id: &str| CheckAcr::Managed(id.to_owned());
+        let (client_id, secret) = (String::new(), Secret::new(Vec::new()));
+        let principal = CheckAcr::ServicePrincipal { client_id, secret };
+        let unknown = CheckAcr::UnknownCloud("Cloudy".to_owned());
+        let msi = r#""aadClientId":"msi","aadClientSecret":"msi","userAssignedIdentityID":"/i""#;
+        for (fields, knows_cloud, expected) in [
+            (format!(r#"{{{msi},"useManagedIdentityExtension":false}}"#), true, managed("/i")),
+            (r#"{"useManagedIdentityExtension":true}"#.to_owned(), true, principal),
+            (format!(r#"{{{msi},"cloud":"Cloudy"}}"#), false, unknown),
+        ] {
+            let config = Config::read(fields.as_bytes()).unwrap();
+            assert_eq!(config.check_acr(knows_cloud), expected, "{fields}");
         }
     }
 

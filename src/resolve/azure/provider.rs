@@ -177,6 +177,7 @@ fn login(
         tenant: config.tenant.clone(),
         location: config.location.clone(),
         cloud: located.cloud.clone(),
+        check_acr: Some(config.check_acr(located.is_known)),
     };
     Ok((login, open.map(|account| without_token(Some(account)))))
 }

@@ -6,7 +6,7 @@
 use crate::access::azure::Identity;
 use crate::cli::check::answer::step_line;
 use crate::evidence::azure::Azure;
-use crate::evidence::{Step, StepName};
+use crate::evidence::{End, NotSent, Step, StepName};
 use crate::report::walks::{self, Tried, Walk};
 
 /// How wide the steps are, at most, before the words beside them. What is wider stands alone.
@@ -121,6 +121,10 @@ fn of_login(registry: &str, azure: &Azure, steps: &[&Step]) -> Vec<Row> {
             ("Validating service principal credential", "Sign in to AAD failed with: ")
         }
     };
+    if let Some(name) = unknown_cloud(azure) {
+        let said = vec![format!("Unknown Azure cloud name: {name}")];
+        return vec![Row { seen: lines(identity), said }];
+    }
     let mut said = vec![checked(what, has_token)];
     if !has_token {
         said.push(format!("{failure}…"));
@@ -140,6 +144,19 @@ fn of_login(registry: &str, azure: &Azure, steps: &[&Step]) -> Vec<Row> {
         rows.push(Row { seen: lines(exchange), said });
     }
     rows
+}
+
+/// The cloud at which it ends, where it does not know it.
+fn unknown_cloud(azure: &Azure) -> Option<&str> {
+    match &azure.check_acr.as_ref()?.end {
+        End::NotSent { reason: NotSent::UnknownCloud { name }, .. } => Some(name),
+        End::NotSent { .. }
+        | End::Served { .. }
+        | End::Challenged { .. }
+        | End::Answered { .. }
+        | End::Unreachable { .. }
+        | End::Unfit { .. } => None,
+    }
 }
 
 fn checked(what: &str, passed: bool) -> String {

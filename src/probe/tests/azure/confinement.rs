@@ -65,7 +65,7 @@ const KINDS: [&str; 7] = ["aad", "arm", "refresh", "access", "secret", "assertio
 /// Probes with the lure, and says which secret went where.
 async fn went(lure: Lure, principal: Principal, access: Access) -> Went {
     let mut azure = Azure::new().await;
-    azure.login.principal = principal;
+    azure.act_as(principal);
     let mut servers = Vec::new();
     for name in [OTHER, FOREIGN, LOOKALIKE, DATA] {
         azure.world.zone.has(name, &["127.0.0.1"]);

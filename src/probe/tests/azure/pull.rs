@@ -112,7 +112,7 @@ async fn an_identity_is_named_as_each_program_names_it() {
         (Selector::Unnamed, ("", ""), ("mi_res_id", "")),
     ] {
         let mut azure = Azure::new().await;
-        azure.login.principal = Principal::Managed(selector);
+        azure.act_as(Principal::Managed(selector));
         azure.probe().await;
         let seen = azure.metadata.seen();
         assert_eq!(seen.len(), 2);
@@ -130,7 +130,7 @@ async fn an_identity_is_named_as_each_program_names_it() {
 #[tokio::test]
 async fn a_service_accounts_identity_is_asked_of_entra() {
     let mut azure = Azure::new().await;
-    azure.login.principal = workload();
+    azure.act_as(workload());
     let evidence = azure.probe().await;
     let seen = evidence.azure.unwrap();
     assert_eq!((seen.provider.end, seen.check_acr), (done(), None));
@@ -161,7 +161,7 @@ async fn a_service_principal_is_its_own_credential() {
         (is_token && basic).then(|| access_token("shop/api", "\"pull\""))
     })
     .await;
-    azure.login.principal = service_principal();
+    azure.act_as(service_principal());
     let evidence = azure.probe().await;
     let seen = evidence.azure.unwrap();
     assert_eq!((seen.provider.steps.len(), seen.provider.end), (0, done()));

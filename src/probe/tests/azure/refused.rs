@@ -7,8 +7,8 @@ use crate::evidence::{End, NotSent, Role, StepName};
 
 use super::super::{names, status};
 use super::{
-    Azure, Instead, Principal, Request, Response, Server, as_ever, detail, metadata, refusal, said,
-    service_principal, workload,
+    Azure, CheckAcr, Instead, Principal, Request, Response, Server, as_ever, detail, metadata,
+    refusal, said, service_principal, workload,
 };
 
 /// An error as Entra ID has it.
@@ -37,7 +37,7 @@ async fn what_entra_says_is_kept_by_its_number() {
             as_ever,
         )
         .await;
-        azure.login.principal = principal;
+        azure.act_as(principal);
         let seen = azure.probe().await.azure.unwrap();
         let attempt = if is_provider { &seen.provider } else { seen.check_acr.as_ref().unwrap() };
         assert_eq!(said(attempt), (401, "AADSTS7000215", "Invalid client secret provided"));
@@ -260,7 +260,7 @@ async fn what_a_server_sends_back_is_not_kept() {
     };
     for principal in [workload(), service_principal()] {
         let mut azure = Azure::with(as_ever, echo, echo).await;
-        azure.login.principal = principal;
+        azure.act_as(principal);
         // The evidence itself is looked through by whoever makes it.
         azure.probe().await;
     }
@@ -280,15 +280,31 @@ async fn only_the_metadata_service_is_asked_as_one() {
         assert!(azure.exchanges().is_empty());
     }
     let mut azure = Azure::new().await;
-    azure.login.principal = Principal::Workload {
+    azure.act_as(Principal::Workload {
         account: String::new(),
         client_id: String::new(),
         tenant: String::new(),
         token: crate::secret::Secret::new("canary-assertion"),
-    };
+    });
     azure.login.cloud.authority = "http://login.microsoftonline.com".to_owned();
     let seen = azure.probe().await.azure.unwrap();
     let End::NotSent { reason: NotSent::InsecureRealm { .. }, .. } = &seen.provider.end else {
         panic!("{seen:?}")
     };
+}
+
+/// canipull ends with its name; the kubelet's credential provider takes another cloud for it.
+#[tokio::test]
+async fn check_acr_asks_nothing_in_a_cloud_that_it_does_not_know() {
+    let mut azure = Azure::new().await;
+    azure.login.check_acr = Some(CheckAcr::UnknownCloud("AzureStackCloud".to_owned()));
+    let seen = azure.probe().await.azure.unwrap();
+    assert!(matches!(seen.provider.end, End::Served { .. }), "{seen:?}");
+    let check = seen.check_acr.unwrap();
+    let End::NotSent { reason: NotSent::UnknownCloud { name }, .. } = &check.end else {
+        panic!("{check:?}")
+    };
+    assert_eq!(name, "AzureStackCloud");
+    assert_eq!(names(&check), [(StepName::Identity, false)]);
+    assert_eq!(azure.exchanges().len(), 1, "the credential provider's alone");
 }
