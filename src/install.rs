@@ -100,7 +100,7 @@ fn service_account() -> Value {
 #[cfg(test)]
 mod tests {
     use super::{Options, manifests, node_probe, yaml};
-    use crate::node::{NAMESPACE, Shape};
+    use crate::node::{NAMESPACE, Opened, Shape};
 
     fn text(options: &Options) -> String {
         yaml(&manifests(options)).unwrap()
@@ -119,7 +119,11 @@ mod tests {
     #[test]
     fn another_shape_is_the_controllers_and_the_policys() {
         let image = "own.test/registrycheck:2".to_owned();
-        let shape = Shape { image, user: 1_000, host_network: true, ..node_probe::shape() };
+        let opened = Opened {
+            providers: Some("/var/lib/kubelet/p.yaml".to_owned()),
+            hosts: Some("/etc/certs.d".to_owned()),
+        };
+        let shape = Shape { image, user: 1_000, host_network: true, opened, ..node_probe::shape() };
         let text = text(&Options { node_probe: Some(shape), ..Options::default() });
         for part in [
             "- --node-probe-image=own.test/registrycheck:2\n",
@@ -127,8 +131,14 @@ mod tests {
             "- --node-probe-host-network=true\n",
             "variables.container.image == 'own.test/registrycheck:2'",
             "runAsUser in [1000, 65532]",
+            "- --node-probe-credential-provider-config=/var/lib/kubelet/p.yaml\n",
+            "- --node-probe-hosts-dir=/etc/certs.d\n",
         ] {
             assert!(text.contains(part), "{part}");
+        }
+        // The controller, the policy's volumes and its mounts.
+        for path in ["/var/lib/kubelet/p.yaml", "/etc/certs.d"] {
+            assert_eq!(text.matches(path).count(), 3, "{path}");
         }
         assert!(!text.contains("does not stand in the node's network"), "{text}");
     }

@@ -5,7 +5,7 @@
 //! what its status says. Making and removing pods is the business of [`crate::controller`].
 //!
 //! No secret is ever in such a pod: what it is told is an image, and what it reads is the one
-//! file of the node that says as whom the kubelet logs in.
+//! file of the node that says as whom the kubelet logs in, and what else an operator opens to it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,6 +52,18 @@ pub struct Shape {
     /// Whether they stand in the node's own network, as where its metadata service is closed
     /// to pods.
     pub host_network: bool,
+    /// What else of the node they read.
+    pub opened: Opened,
+}
+
+/// What a node has beside its azure.json that decides a pull, by its paths on the node: nothing of
+/// it is read unless an operator wants it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// The kubelet's configuration of its credential providers, a file.
+    pub providers: Option<String>,
+    /// The container runtime's directory of `hosts.toml` files.
+    pub hosts: Option<String>,
 }
 
 /// What a node is asked.

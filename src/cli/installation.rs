@@ -6,7 +6,7 @@ use clap::Args;
 use crate::controller::node::NodeProbe;
 use crate::image::ImageRef;
 use crate::install;
-use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Shape};
+use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Opened, Shape};
 
 use super::account_tokens::AccountTokenArguments;
 
@@ -15,7 +15,8 @@ use super::account_tokens::AccountTokenArguments;
 pub(super) struct Arguments {
     /// Leave out the node probe: its namespace, its right to make pods there and its admission
     /// policies.
-    #[arg(long, conflicts_with_all = ["node_probe_image", "node_probe_host_network", "node_probe_user"])]
+    #[arg(long, conflicts_with_all = ["node_probe_image", "node_probe_host_network",
+        "node_probe_user", "node_probe_credential_provider_config", "node_probe_hosts_dir"])]
     no_node_probe: bool,
     #[command(flatten)]
     pods: NodeProbePods,
@@ -40,6 +41,18 @@ pub(super) struct NodeProbePods {
     #[arg(long = "node-probe-user", id = "node_probe_user", default_value_t = OWNER_OF_THE_FILE, value_name = "UID",
         value_parser = clap::value_parser!(i64).range(0..=i64::from(i32::MAX)))]
     user: i64,
+    /// A file of each node that they read too, which is the kubelet's
+    /// --image-credential-provider-config, such as
+    /// /var/lib/kubelet/credential-provider-config.yaml: for which registries the node's identity
+    /// counts. No program that it names is run.
+    #[arg(long = "node-probe-credential-provider-config", id = "node_probe_credential_provider_config",
+        value_parser = parse_path, value_name = "FILE")]
+    providers: Option<String>,
+    /// A directory of each node that they read too, with the hosts.toml files of its container
+    /// runtime, such as /etc/containerd/certs.d.
+    #[arg(long = "node-probe-hosts-dir", id = "node_probe_hosts_dir", value_parser = parse_path,
+        value_name = "DIR")]
+    hosts: Option<String>,
 }
 
 impl NodeProbePods {
@@ -53,6 +66,7 @@ impl NodeProbePods {
             image: self.image.clone(),
             user: self.user,
             host_network: self.host_network,
+            opened: Opened { providers: self.providers.clone(), hosts: self.hosts.clone() },
         }
     }
 }
@@ -101,6 +115,19 @@ impl NodeProbeArguments {
             limit: self.limit.into(),
             allow_node_selector: self.allow_node_selector,
         })
+    }
+}
+
+/// A path of a node. It stands in a policy as it is.
+fn parse_path(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    let names_one = !text.split('/').any(|part| part == "..");
+    if text.starts_with('/') && text.len() > 1 && names_one && text.bytes().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text} is no path of a node: write it from / on, of letters, digits, dots, hyphens and underscores"
+        ))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::image::platform::Platform;
 use crate::node::payload;
 use crate::probe::{self, Options, Prober};
 use crate::record::Seen;
+use crate::resolve::hosts;
 
 use super::check::{Asked, parse_platform, time_of_day};
 use super::node::NodeArguments;
@@ -41,6 +42,10 @@ pub(super) struct Arguments {
     /// system. It may be missing.
     #[arg(long, value_name = "DIRECTORY")]
     ca_directory: Option<PathBuf>,
+    /// A directory in the form of containerd's /etc/containerd/certs.d: the servers that its
+    /// hosts.toml names for the registry are asked in their order.
+    #[arg(long, value_name = "DIR")]
+    hosts_dir: Option<PathBuf>,
     /// Where to leave the result.
     #[arg(long, default_value = "/dev/termination-log", value_name = "FILE")]
     output: PathBuf,
@@ -78,8 +83,16 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<Seen> {
         Some(node) => node.access_after(Access::default(), &image, None).await,
         None => Access::default(),
     };
+    let endpoints = match &arguments.hosts_dir {
+        Some(directory) => hosts::read(directory, &image)?,
+        None => Vec::new(),
+    };
+    prober
+        .takes(&endpoints)
+        .context("cannot use the certificates that the hosts directory names")?;
     let basic = Options::within(arguments.timeout, time_of_day());
-    let options = Options { platform: arguments.platform.as_ref(), ..basic };
+    let platform = arguments.platform.as_ref();
+    let options = Options { platform, endpoints: &endpoints, ..basic };
     Ok(match asked {
         Asked::Image(image) => {
             let evidence = prober.probe(image, &access, options).await;

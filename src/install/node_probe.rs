@@ -27,6 +27,7 @@ pub fn shape() -> Shape {
         image: IMAGE.to_owned(),
         user: OWNER_OF_THE_FILE,
         host_network: false,
+        opened: node::Opened::default(),
     }
 }
 
@@ -41,6 +42,11 @@ pub(super) fn arguments(shape: Option<&Shape>) -> Vec<String> {
     if shape.host_network {
         arguments.push("--node-probe-host-network=true".to_owned());
     }
+    let node::Opened { providers, hosts } = &shape.opened;
+    arguments.extend(
+        providers.iter().map(|path| format!("--node-probe-credential-provider-config={path}")),
+    );
+    arguments.extend(hosts.iter().map(|path| format!("--node-probe-hosts-dir={path}")));
     arguments
 }
 
@@ -277,13 +283,15 @@ fn values(shape: &Shape) -> Vec<(String, String)> {
             format!(
                 "variables.container.args[0] == 'node-probe' && variables.container.args.all(word, \
                  word.matches('^(node-probe|--timeout=[0-9]+s|--platform=[a-z0-9/._-]+|{})$'))",
-                [
-                    format!("--ca-directory={CA_DIRECTORY}"),
-                    format!("--azure-config={AZURE_CONFIG}").replace('.', r"\."),
-                    r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*".to_owned(),
-                ]
-                .join("|")
-                .replace('\\', r"\\")
+                [format!("--ca-directory={CA_DIRECTORY}")]
+                    .into_iter()
+                    .chain(of_node(shape).map(|(_, option, path, _)| {
+                        format!("--{option}={path}").replace('.', r"\.")
+                    }))
+                    .chain([r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*".to_owned()])
+                    .collect::<Vec<_>>()
+                    .join("|")
+                    .replace('\\', r"\\")
             ),
             "is asked about one image, and nothing else".to_owned(),
         ),
@@ -293,29 +301,44 @@ fn values(shape: &Shape) -> Vec<(String, String)> {
                 .to_owned(),
             "has limits".to_owned(),
         ),
-        (volumes(), "reads one file of its node and the authorities to trust".to_owned()),
-        (mounts(), "mounts what it reads in one place each, to read only".to_owned()),
+        (
+            volumes(shape),
+            "reads what is open to it of its node and the authorities to trust".to_owned(),
+        ),
+        (mounts(shape), "mounts what it reads in one place each, to read only".to_owned()),
     ];
     rules.into()
 }
 
-fn volumes() -> String {
+/// What a pod may read of its node: the volume's name, the option that tells the program of it,
+/// the path, and what must be there.
+fn of_node(shape: &Shape) -> impl Iterator<Item = (&str, &str, &str, &str)> {
+    let node::Opened { providers, hosts } = &shape.opened;
+    let providers = providers.iter();
+    let providers =
+        providers.map(|path| ("providers", "credential-provider-config", path.as_str(), "File"));
+    let hosts = hosts.iter().map(|path| ("hosts", "hosts-dir", path.as_str(), "Directory"));
+    [("azure", "azure-config", AZURE_CONFIG, "File")].into_iter().chain(providers).chain(hosts)
+}
+
+fn volumes(shape: &Shape) -> String {
+    let of_node = of_node(shape).map(|(name, _, path, kind)| {
+        format!("volume == {{'name': dyn('{name}'), 'hostPath': dyn({{'path': '{path}', 'type': '{kind}'}})}}")
+    });
     format!(
-        "variables.spec.volumes.all(volume, volume == {{'name': dyn('azure'), \
-         'hostPath': dyn({{'path': '{AZURE_CONFIG}', 'type': 'File'}})}} || volume.name == 'ca' && \
+        "variables.spec.volumes.all(volume, {} || volume.name == 'ca' && \
          volume.all(key, key in ['name', 'configMap']) && has(volume.configMap) && \
          volume.configMap.name == '{CA_CONFIG_MAP}' && \
-         volume.configMap.all(key, key in ['name', 'optional', 'defaultMode']))"
+         volume.configMap.all(key, key in ['name', 'optional', 'defaultMode']))",
+        of_node.collect::<Vec<_>>().join(" || ")
     )
 }
 
-fn mounts() -> String {
+fn mounts(shape: &Shape) -> String {
     let mount = |name: &str, path: &str| {
         format!("{{'name': dyn('{name}'), 'mountPath': dyn('{path}'), 'readOnly': dyn(true)}}")
     };
-    format!(
-        "variables.container.volumeMounts.all(mount, mount in [{}, {}])",
-        mount("ca", CA_DIRECTORY),
-        mount("azure", AZURE_CONFIG)
-    )
+    let of_node = of_node(shape).map(|(name, _, path, _)| mount(name, path));
+    let mounts: Vec<String> = [mount("ca", CA_DIRECTORY)].into_iter().chain(of_node).collect();
+    format!("variables.container.volumeMounts.all(mount, mount in [{}])", mounts.join(", "))
 }

@@ -81,7 +81,7 @@ pub fn pod(shape: &Shape, name: &str, question: &Question<'_>) -> Pod {
             ..PodSecurityContext::default()
         }),
         containers: vec![container(shape, question)],
-        volumes: Some(volumes(question)),
+        volumes: Some(volumes(shape, question)),
         ..PodSpec::default()
     };
     Pod {
@@ -139,13 +139,13 @@ fn container(shape: &Shape, question: &Question<'_>) -> Container {
         read_only: Some(true),
         ..VolumeMount::default()
     };
-    let file = question.as_identity.then(|| mount("azure", AZURE_CONFIG));
-    let mounts = [mount("ca", CA_DIRECTORY)].into_iter().chain(file);
+    let read = read(shape, question).into_iter().map(|(name, path, _)| mount(name, path));
+    let mounts = [mount("ca", CA_DIRECTORY)].into_iter().chain(read);
     Container {
         name: CONTAINER.to_owned(),
         image: Some(shape.image.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        args: Some(arguments(question)),
+        args: Some(arguments(shape, question)),
         // What a program says that fails is then its result.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         resources: Some(ResourceRequirements {
@@ -164,7 +164,23 @@ fn container(shape: &Shape, question: &Question<'_>) -> Container {
     }
 }
 
-fn arguments(question: &Question<'_>) -> Vec<String> {
+/// What is read of the node: the volume's name, the path, and what must be there (Kubernetes API,
+/// `HostPathVolumeSource`). Who the node is, and for which registries, goes together.
+fn read<'shape>(
+    shape: &'shape Shape,
+    question: &Question<'_>,
+) -> Vec<(&'static str, &'shape str, &'static str)> {
+    let mut read = Vec::new();
+    if question.as_identity {
+        read.push(("azure", AZURE_CONFIG, "File"));
+        let providers = shape.opened.providers.as_deref();
+        read.extend(providers.map(|path| ("providers", path, "File")));
+    }
+    read.extend(shape.opened.hosts.as_deref().map(|path| ("hosts", path, "Directory")));
+    read
+}
+
+fn arguments(shape: &Shape, question: &Question<'_>) -> Vec<String> {
     let seconds = question.timeout.as_secs().max(1);
     let mut arguments = vec![
         "node-probe".to_owned(),
@@ -174,12 +190,15 @@ fn arguments(question: &Question<'_>) -> Vec<String> {
     arguments.extend(question.platform.map(|platform| format!("--platform={platform}")));
     if question.as_identity {
         arguments.push(format!("--azure-config={AZURE_CONFIG}"));
+        let providers = shape.opened.providers.iter();
+        arguments.extend(providers.map(|path| format!("--credential-provider-config={path}")));
     }
+    arguments.extend(shape.opened.hosts.iter().map(|path| format!("--hosts-dir={path}")));
     arguments.push(question.asked.to_owned());
     arguments
 }
 
-fn volumes(question: &Question<'_>) -> Vec<Volume> {
+fn volumes(shape: &Shape, question: &Question<'_>) -> Vec<Volume> {
     let authorities = Volume {
         name: "ca".to_owned(),
         config_map: Some(ConfigMapVolumeSource {
@@ -189,15 +208,15 @@ fn volumes(question: &Question<'_>) -> Vec<Volume> {
         }),
         ..Volume::default()
     };
-    let file = question.as_identity.then(|| Volume {
-        name: "azure".to_owned(),
+    let of_node = read(shape, question).into_iter().map(|(name, path, kind)| Volume {
+        name: name.to_owned(),
         host_path: Some(HostPathVolumeSource {
-            path: AZURE_CONFIG.to_owned(),
-            type_: Some("File".to_owned()),
+            path: path.to_owned(),
+            type_: Some(kind.to_owned()),
         }),
         ..Volume::default()
     });
-    [authorities].into_iter().chain(file).collect()
+    [authorities].into_iter().chain(of_node).collect()
 }
 
 #[cfg(test)]
@@ -207,14 +226,19 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::node::{NAMESPACE, OWNER_OF_THE_FILE};
+    use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Opened};
 
     fn made(place: &Place, as_identity: bool) -> Value {
+        made_with(Opened::default(), place, as_identity)
+    }
+
+    fn made_with(opened: Opened, place: &Place, as_identity: bool) -> Value {
         let shape = Shape {
             namespace: NAMESPACE.to_owned(),
             image: "r.test/registrycheck:1".to_owned(),
             user: OWNER_OF_THE_FILE,
             host_network: false,
+            opened,
         };
         let timeout = Duration::from_secs(20);
         let question =
@@ -232,6 +256,29 @@ mod tests {
         assert_eq!(with["spec"]["volumes"][1]["hostPath"]["type"], "File");
         assert_eq!(without["spec"]["volumes"].as_array().unwrap().len(), 1);
         assert!(!without.to_string().contains("hostPath"), "{without}");
+    }
+
+    #[test]
+    fn what_an_operator_opens_is_read() {
+        let opened = Opened {
+            providers: Some("/var/lib/kubelet/providers.yaml".to_owned()),
+            hosts: Some("/etc/containerd/certs.d".to_owned()),
+        };
+        let place = Place::Node("node-1".to_owned());
+        let paths = |pod: &Value| -> Vec<String> {
+            let volumes = pod["spec"]["volumes"].as_array().unwrap().iter().skip(1);
+            volumes.map(|volume| volume["hostPath"]["path"].as_str().unwrap().to_owned()).collect()
+        };
+        let all = made_with(opened.clone(), &place, true);
+        assert_eq!(
+            paths(&all),
+            [AZURE_CONFIG, "/var/lib/kubelet/providers.yaml", "/etc/containerd/certs.d"]
+        );
+        let words = all["spec"]["containers"][0]["args"].to_string();
+        assert!(words.contains("--credential-provider-config=/var/lib/kubelet/providers.yaml"));
+        assert!(words.contains("--hosts-dir=/etc/containerd/certs.d"), "{words}");
+        let nobody = made_with(opened, &place, false);
+        assert_eq!(paths(&nobody), ["/etc/containerd/certs.d"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::node::{NAMESPACE, OWNER_OF_THE_FILE};
+use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Opened};
 
 fn shape() -> Shape {
     Shape {
@@ -12,6 +12,7 @@ fn shape() -> Shape {
         image: "own.test/registrycheck:1".to_owned(),
         user: OWNER_OF_THE_FILE,
         host_network: false,
+        opened: Opened::default(),
     }
 }
 
