@@ -22,11 +22,11 @@ use clap::Args;
 use crate::diagnose::{Subject, Verdict};
 use crate::evidence::login::Login;
 use crate::evidence::{Evidence, Step, Vantage};
-use crate::image::Host;
 use crate::image::platform::Platform;
+use crate::image::{Host, ImageRef};
 use crate::probe::{self, Options, Prober};
 use crate::record::{self, Record, Seen, Unprobed};
-use crate::resolve::hosts;
+use crate::resolve::hosts::{self, Endpoint};
 
 use super::Output;
 use super::node::NodeArguments;
@@ -172,13 +172,7 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
     };
     let of_the_node = of_node.as_ref().and_then(|of_node| of_node.platform.clone());
     let platform = arguments.platform.as_ref().or(of_the_node.as_ref());
-    let endpoints = match &arguments.hosts_dir {
-        Some(directory) => hosts::read(directory, image)?,
-        None => Vec::new(),
-    };
-    prober
-        .takes(&endpoints)
-        .context("cannot use the certificates that the hosts directory names")?;
+    let endpoints = endpoints(arguments.hosts_dir.as_deref(), image, &prober)?;
     let basic = Options::within(arguments.timeout, time_of_day());
     let options = Options { platform, endpoints: &endpoints, observer, ..basic };
     record.seen = if record::explained(subject, &access.gaps).is_some() {
@@ -202,6 +196,20 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, S
         }
     };
     Ok((record, surroundings))
+}
+
+/// The servers that a directory of hosts.toml files names for the image, where one is given.
+pub(super) fn endpoints(
+    directory: Option<&Path>,
+    image: &ImageRef,
+    prober: &Prober,
+) -> anyhow::Result<Vec<Endpoint>> {
+    let Some(directory) = directory else { return Ok(Vec::new()) };
+    let endpoints = hosts::read(directory, image)?;
+    prober
+        .takes(&endpoints)
+        .context("cannot use the certificates that the hosts directory names")?;
+    Ok(endpoints)
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever types a command means now")]

@@ -19,9 +19,8 @@ use crate::image::platform::Platform;
 use crate::node::payload;
 use crate::probe::{self, Options, Prober};
 use crate::record::Seen;
-use crate::resolve::hosts;
 
-use super::check::{Asked, parse_platform, time_of_day};
+use super::check::{Asked, endpoints, parse_platform, time_of_day};
 use super::node::NodeArguments;
 
 /// The arguments of the command.
@@ -83,13 +82,7 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<Seen> {
         Some(node) => node.access_after(Access::default(), &image, None).await,
         None => Access::default(),
     };
-    let endpoints = match &arguments.hosts_dir {
-        Some(directory) => hosts::read(directory, &image)?,
-        None => Vec::new(),
-    };
-    prober
-        .takes(&endpoints)
-        .context("cannot use the certificates that the hosts directory names")?;
+    let endpoints = endpoints(arguments.hosts_dir.as_deref(), &image, &prober)?;
     let basic = Options::within(arguments.timeout, time_of_day());
     let platform = arguments.platform.as_ref();
     let options = Options { platform, endpoints: &endpoints, ..basic };
