@@ -197,7 +197,8 @@ imageGCHighThresholdPercent: 100
 maxPods: 500
 serializeImagePulls: false
 registryPullQPS: 0
-eventRecordQPS: 0
+eventRecordQPS: 200 # 0 is client-go's default of 5 a second (DefaultQPS), and Events then come minutes late
+eventBurst: 400
 kubeAPIQPS: 200
 kubeAPIBurst: 400
 crashLoopBackOff: {maxContainerRestartPeriod: 1s}
