@@ -187,7 +187,8 @@ pub struct RegistryCheckStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready, and the steps Reachable, Authenticated, Authorized and ImagesFound.
+    /// Ready, the steps Reachable, Authenticated, Authorized and ImagesFound, and Reconciling
+    /// while the first probe is under way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend(
         "x-kubernetes-list-type" = "map",
@@ -228,7 +229,7 @@ pub struct RegistryCheckStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// Ready, Reachable, Authenticated, Authorized, ImagesFound, Reconciling or Stalled.
+    /// Ready, Reachable, Authenticated, Authorized, ImagesFound or Reconciling.
     #[serde(rename = "type")]
     pub kind: String,
     /// True, False or Unknown; Unknown is what was not probed.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use registrycheck::install;
 
+mod api;
 mod azure;
 mod findings;
 
@@ -39,4 +40,9 @@ fn the_page_of_findings_is_fresh() {
 #[test]
 fn the_page_of_azure_is_fresh() {
     check("docs/azure.md", &azure::page());
+}
+
+#[test]
+fn the_page_of_the_resource_is_fresh() {
+    check("docs/registrycheck.md", &api::page());
 }

@@ -1,6 +1,6 @@
 //! The integration tests, in one binary.
 //!
-//! [`architecture`], [`cases`], [`command_line`], [`generated`] and [`words`] need nothing. [`end_to_end`]
+//! [`architecture`], [`cases`], [`command_line`], [`generated`], [`links`] and [`words`] need nothing. [`end_to_end`]
 //! needs the test ground: `make test` runs all of it in there, and outside of it each of its
 //! tests fails with a sentence that says so.
 
@@ -12,5 +12,6 @@ mod command_line;
 mod end_to_end;
 mod generated;
 mod ground;
+mod links;
 mod loopback;
 mod words;

@@ -77,6 +77,15 @@ pub(super) fn conditions(
         };
         conditions.push(condition(step.kind, status, reason, message));
     }
+    // Only there while true, as kstatus wants it (sigs.k8s.io/cli-utils, pkg/kstatus).
+    if ready.reason == "Progressing" {
+        conditions.push(condition(
+            "Reconciling",
+            ConditionStatus::True,
+            &ready.reason,
+            &ready.message,
+        ));
+    }
     conditions
 }
 

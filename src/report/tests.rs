@@ -177,6 +177,8 @@ fn what_is_idle_says_why() {
         let ready = condition(&report.status, "Ready");
         assert_eq!((ready.status, ready.reason.as_str()), (status, reason));
         check_steps(&report.status, [Unknown; 4]);
+        let is_reconciling = report.status.conditions.iter().any(|c| c.kind == "Reconciling");
+        assert_eq!(is_reconciling, why == Idle::Progressing, "{reason}");
         assert!(report.status.findings.is_empty() && report.status.probes.is_empty());
         assert_eq!(report.status.affected_pods, 0);
         assert_eq!(report.status.last_probe_time, Some(at(0)), "nothing was asked");
