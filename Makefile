@@ -20,11 +20,12 @@ help:
 	  'make test     formatting, lints, unit, integration and end-to-end tests' \
 	  'make lab      every fault we know, through the real kubelet and the controller' \
 	  'make azure-lab  the part of it that is about registries of Azure' \
+	  'make chart-test  the chart by the real helm: every form, one release, listed namespaces' \
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
 	  'make bench    how long a check takes, beside crane, on a slow way to a registry' \
 	  'make image    the container image, as a file for `ctr images import`' \
-	  'make update   writes again what is generated: crds/, deploy/ and docs/findings.md'
+	  'make update   writes again what is generated: crds/, deploy/, docs/ and the chart'
 
 .PHONY: demo
 demo: ground image
@@ -51,6 +52,16 @@ azure-lab: ground
 	REGISTRYCHECK_BINARY=$(abspath $(target))/debug/registrycheck \
 	  tests/cluster/up --azure -- $(abspath $(target))/debug/examples/lab azure $(CASES)
 
+# The chart by the real helm on the real cluster.
+.PHONY: chart-test
+chart-test: ground image
+	$(say) 'Building the test of the chart'
+	tests/chart/helm --prepare
+	cargo build --locked --example chart
+	$(say) 'Testing the chart'
+	REGISTRYCHECK_CHART_DEFINITIONS=$$(tests/chart/definitions) \
+	  tests/cluster/up -- $(abspath $(target))/debug/examples/chart
+
 .PHONY: cluster
 cluster:
 	@tests/cluster/up
@@ -65,7 +76,7 @@ lint:
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	@test -z "$$(gofmt -l tests/cluster)" || { echo 'run gofmt -w tests/cluster'; exit 1; }
 	@if command -v shellcheck >/dev/null; then \
-	  shellcheck tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
+	  shellcheck tests/chart/{helm,definitions} tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
 	else \
 	  echo 'LEFT OUT: shellcheck of the scripts (it is not installed: apt-get install shellcheck)'; \
 	fi
@@ -88,6 +99,7 @@ unit:
 end-to-end:
 	$(say) 'Integration and end-to-end tests'
 	cargo test --locked --quiet --no-run --test integration
+	tests/chart/helm --prepare
 	@if tests/cluster/up --prepare; then \
 	  $(MAKE) --no-print-directory image; \
 	  tests/cluster/up --azure -- cargo test --locked --offline --quiet --test integration; \

@@ -27,6 +27,7 @@ mod network;
 mod node;
 mod progress;
 pub mod remedy;
+pub mod setting;
 mod unsent;
 pub mod words;
 

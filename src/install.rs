@@ -57,13 +57,14 @@ pub fn crd() -> Value {
 pub fn manifests(options: &Options) -> Vec<Value> {
     let mut objects = vec![
         namespace(),
-        crd(),
+        labelled(crd()),
         service_account(),
         rights::cluster_role(),
         rights::cluster_role_binding(),
         rights::role(),
         rights::role_binding(),
     ];
+    objects.extend(rights::aggregate_roles());
     objects.extend(options.node_probe.iter().flat_map(node_probe::objects));
     objects.extend(options.account_tokens.iter().flat_map(account_tokens::objects));
     objects.push(deployment::deployment(options));
@@ -75,6 +76,11 @@ fn labels() -> Value {
         "app.kubernetes.io/name": NAME,
         "app.kubernetes.io/version": env!("CARGO_PKG_VERSION"),
     })
+}
+
+fn labelled(mut object: Value) -> Value {
+    object["metadata"]["labels"] = labels();
+    object
 }
 
 fn metadata(namespaced: bool) -> Value {

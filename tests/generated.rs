@@ -7,6 +7,7 @@ use registrycheck::install;
 
 mod api;
 mod azure;
+mod chart;
 mod findings;
 
 #[track_caller]
@@ -22,6 +23,11 @@ fn check(path: &str, fresh: &str) {
 #[test]
 fn the_crd_is_fresh() {
     check("crds/registrycheck.yaml", &install::yaml(&[install::crd()]).unwrap());
+}
+
+#[test]
+fn the_crd_of_the_chart_is_fresh() {
+    check("charts/registrycheck/templates/crd.yaml", &chart::crd());
 }
 
 #[test]

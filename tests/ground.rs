@@ -105,11 +105,8 @@ fn apply_with(arguments: &[&str], input: &str) -> String {
     output
 }
 
-/// Installs the controller from `deploy/`, once, as a user would, with what the ground needs
-/// beside it: the test CA, and the token service that has a domain of its own. `extra` are
-/// further arguments of the controller.
-pub(crate) fn install(extra: &[&str]) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+/// Gives the node the image that is tested.
+pub(crate) fn load_image() {
     let image = env::var_os("REGISTRYCHECK_IMAGE_TAR")
         .expect("REGISTRYCHECK_IMAGE_TAR names the image to install: run this by make");
     let loaded = Command::new("ctr")
@@ -118,6 +115,14 @@ pub(crate) fn install(extra: &[&str]) {
         .output()
         .unwrap();
     assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+}
+
+/// Installs the controller from `deploy/`, once, as a user would, with what the ground needs
+/// beside it: the test CA, and the token service that has a domain of its own. `extra` are
+/// further arguments of the controller.
+pub(crate) fn install(extra: &[&str]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    load_image();
     let manifests = std::fs::read_to_string(root.join("deploy/registrycheck.yaml")).unwrap();
     let documents = serde_yaml_ng::Deserializer::from_str(&manifests);
     let mut objects: Vec<Value> =

@@ -1,13 +1,14 @@
 //! The integration tests, in one binary.
 //!
-//! [`architecture`], [`cases`], [`command_line`], [`generated`], [`links`] and [`words`] need nothing. [`end_to_end`]
-//! needs the test ground: `make test` runs all of it in there, and outside of it each of its
-//! tests fails with a sentence that says so.
+//! [`architecture`], [`cases`], [`command_line`], [`generated`], [`links`] and [`words`] need nothing.
+//! [`chart`] needs helm, which it installs. [`end_to_end`] needs the test ground: `make test` runs all
+//! of it in there, and outside of it each of its tests fails with a sentence that says so.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 
 mod architecture;
 mod cases;
+mod chart;
 mod command_line;
 mod end_to_end;
 mod generated;

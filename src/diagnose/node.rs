@@ -13,7 +13,7 @@ use super::catalogue::Code;
 use super::progress::progress;
 use super::{
     Diagnosis, Finding, Subject, Verdict, answers, as_of_node, azure, is_served, network, of_one,
-    rank,
+    rank, setting,
 };
 
 /// Why the node was not asked, and what would decide it.
@@ -54,7 +54,15 @@ impl Skipped<'_> {
 /// What a metadata service that is closed to pods leaves open, where the probe on the node stood
 /// in a pod's network.
 const CLOSED: &str = "the metadata service, which gives the kubelet's identity its tokens, does not answer pods there";
-const OPEN_IT: &str = "Let the node probe stand in the node's own network: registrycheck manifests --node-probe-host-network=true | kubectl apply -f -.";
+
+/// The probe on the node in the node's own network.
+pub(super) fn open_it() -> String {
+    setting::of_manifests(
+        "Let the node probe stand in the node's own network",
+        "nodeProbe.hostNetwork=true",
+        "--node-probe-host-network=true",
+    )
+}
 
 /// Says what the evidence of both places means.
 pub(super) fn diagnose(subject: Subject<'_>, evidence: &Evidence, view: &NodeView) -> Diagnosis {
@@ -76,7 +84,7 @@ pub(super) fn diagnose(subject: Subject<'_>, evidence: &Evidence, view: &NodeVie
     }
     let both = joined(evidence, view, seen);
     let mut diagnosis = if is_closed(view, seen) {
-        skipped(subject, &both, &Skipped { node: &view.node, reason: CLOSED, remedy: OPEN_IT })
+        skipped(subject, &both, &Skipped { node: &view.node, reason: CLOSED, remedy: &open_it() })
     } else {
         of_one(subject, &both, None)
     };

@@ -17,6 +17,7 @@ const PROGRAMS: &[&str] = &[
     "df",
     "docker",
     "grep",
+    "helm",
     "journalctl",
     "kubectl",
     "nslookup",

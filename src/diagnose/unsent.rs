@@ -4,7 +4,7 @@ use crate::api::Confidence;
 use crate::evidence::NotSent;
 
 use super::catalogue::Code;
-use super::{Finding, Subject};
+use super::{Finding, Subject, setting};
 
 /// What it means that a request was not sent.
 pub(super) fn finding(subject: Subject<'_>, host: &str, reason: &NotSent) -> Finding {
@@ -17,8 +17,13 @@ pub(super) fn finding(subject: Subject<'_>, host: &str, reason: &NotSent) -> Fin
             format!(
                 "{registry} sends clients to the token service {realm}, outside its own domain; this probe sent no credential there"
             ),
-            format!(
-                "If {host} is the registry's own token service, allow it: start the controller with --token-host {host}"
+            subject.fill(
+                &setting::of_controller(
+                    "If SERVICE is the registry's own token service, allow it beside those that are allowed already",
+                    "tokenHosts={SERVICE}",
+                    "--token-host SERVICE",
+                ),
+                &[("SERVICE", host)],
             ),
         ),
         NotSent::InsecureRealm { realm } => open(

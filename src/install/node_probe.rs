@@ -13,10 +13,6 @@ use crate::node::{
 
 use super::{IMAGE, NAME, labels, rights};
 
-/// The name of the policy, of its binding, and of the Role.
-const POLICY: &str = "registrycheck-node-probe";
-/// The name of the policy about what is done to a pod that runs.
-const CLOSED: &str = "registrycheck-node-probe-closed";
 /// No pod of ours may take longer.
 const LONGEST_DEADLINE: u32 = 120;
 
@@ -51,14 +47,16 @@ pub(super) fn arguments(shape: Option<&Shape>) -> Vec<String> {
 }
 
 /// All that is for it, in the order in which it has to be created: the policy holds before
-/// anybody has the right to make a pod.
+/// anybody has the right to make a pod. The policy has the name of the namespace that it closes,
+/// and the one about what is done to a pod that runs a longer one.
 pub(super) fn objects(shape: &Shape) -> Vec<Value> {
+    let closing = format!("{}-closed", shape.namespace);
     vec![
         namespace(shape),
-        policy(POLICY, &pods(shape), &variables(), &validations(shape)),
-        binding(POLICY),
-        policy(CLOSED, &running_pods(shape), &json!([]), &closed()),
-        binding(CLOSED),
+        policy(&shape.namespace, &pods(shape), &variables(), &validations(shape)),
+        binding(&shape.namespace),
+        policy(&closing, &running_pods(shape), &json!([]), &closed()),
+        binding(&closing),
         role(shape),
         role_binding(shape),
     ]

@@ -20,7 +20,6 @@ pub(super) fn cluster_role() -> Value {
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
             {"apiGroups": [""], "resources": ["secrets", "serviceaccounts"], "verbs": ["get"]},
             {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
-            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
             {
                 "apiGroups": [group],
                 "resources": ["registrychecks"],
@@ -28,6 +27,7 @@ pub(super) fn cluster_role() -> Value {
             },
             {"apiGroups": [group], "resources": ["registrychecks/status"], "verbs": ["patch"]},
             {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
         ],
     })
 }
@@ -69,6 +69,38 @@ pub(super) fn role_binding() -> Value {
         "roleRef": role_ref("Role"),
         "subjects": subjects(),
     })
+}
+
+/// Whoever has the cluster's own roles `view`, `edit` and `admin` of a namespace has them for its
+/// RegistryChecks too (Kubernetes documentation, RBAC, "Aggregated `ClusterRoles`"). The status is
+/// the controller's alone.
+pub(super) fn aggregate_roles() -> [Value; 2] {
+    let role = |part: &str, roles: &[&str], verbs: &[&str]| {
+        let mut metadata = metadata(false);
+        metadata["name"] = json!(format!("{NAME}-{part}"));
+        for role in roles {
+            metadata["labels"][format!("rbac.authorization.k8s.io/aggregate-to-{role}")] =
+                json!("true");
+        }
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": metadata,
+            "rules": [{
+                "apiGroups": [RegistryCheck::group(&())],
+                "resources": ["registrychecks"],
+                "verbs": verbs,
+            }],
+        })
+    };
+    [
+        role("view", &["view"], &["get", "list", "watch"]),
+        role(
+            "edit",
+            &["edit", "admin"],
+            &["create", "update", "patch", "delete", "deletecollection"],
+        ),
+    ]
 }
 
 pub(super) fn role_ref(kind: &str) -> Value {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStateWaiting, Pod};
 
-use crate::diagnose::shorten;
+use crate::diagnose::{setting, shorten};
 use crate::evidence::node::NodeSeen;
 use crate::image::ImageRef;
 use crate::record::Seen;
@@ -50,14 +50,17 @@ impl From<Skipped> for NodeSeen {
 }
 
 /// How to do without.
-const WITHOUT: &str = "Or install without the node probe: registrycheck manifests --no-node-probe.";
+fn without(what: &str) -> String {
+    setting::of_manifests(what, "nodeProbe.enabled=false", "--no-node-probe")
+}
+
+fn install(what: &str) -> String {
+    setting::of_manifests(what, "nodeProbe.enabled=true", "")
+}
 
 /// The node probe is not installed, or was turned off.
 pub fn off() -> Skipped {
-    Skipped::because("the node probe is off").with(
-        "Install it: registrycheck manifests | kubectl apply -f -, which starts the controller \
-         with --node-probe=true.",
-    )
+    Skipped::because("the node probe is off").with(install("Turn it on"))
 }
 
 /// Windows nodes are not asked.
@@ -68,16 +71,22 @@ pub fn windows(node: &str) -> Skipped {
 /// The spec chooses nodes, and the operator does not let it.
 pub fn selector_not_allowed() -> Skipped {
     Skipped::because("spec.nodeSelector is set, and the operator has not allowed that").with(
-        "Take spec.nodeSelector away, or start the controller with \
-         --node-probe-allow-node-selector=true.",
+        setting::of_controller(
+            "Take spec.nodeSelector away, or allow it",
+            "nodeProbe.allowNodeSelector=true",
+            "--node-probe-allow-node-selector=true",
+        ),
     )
 }
 
 /// Others are asked first.
 pub fn crowded(limit: usize) -> Skipped {
     Skipped::because(format!("{limit} other probes of nodes are under way")).with(
-        "It is tried again with the next probe. To let more run at once, start the controller \
-         with a higher --node-probe-limit.",
+        setting::of_controller(
+            "It is tried again with the next probe. To let more run at once, such as 6",
+            "nodeProbe.limit=6",
+            "--node-probe-limit=6",
+        ),
     )
 }
 
@@ -106,7 +115,7 @@ pub fn refused(shape: &Shape, refusal: Refusal<'_>) -> Skipped {
     let said = quote(message);
     if refusal.is_not_installed() {
         return Skipped::because(format!("there is no namespace {namespace} for the node probe"))
-            .with("Install it: registrycheck manifests | kubectl apply -f -.");
+            .with(install("Install it"));
     }
     if message.contains("exceeded quota") {
         return Skipped::because(format!(
@@ -118,29 +127,35 @@ pub fn refused(shape: &Shape, refusal: Refusal<'_>) -> Skipped {
         return Skipped::because(format!("Pod Security does not allow the pod of the node probe, which mounts {AZURE_CONFIG}: {said}"))
             .with(format!(
                 "Allow it in that one namespace: kubectl label namespace {namespace} --overwrite \
-                 pod-security.kubernetes.io/enforce=privileged. {WITHOUT}"
+                 pod-security.kubernetes.io/enforce=privileged. {}",
+                without("Or install without the node probe")
             ));
     }
-    if message.contains("ValidatingAdmissionPolicy 'registrycheck-node-probe") {
+    if message.contains(&format!("ValidatingAdmissionPolicy '{namespace}")) {
         return Skipped::because(format!(
             "the node probe's own admission policy refuses its pod: {said}"
         ))
-        .with(
-            "Install the policy of this version, with the same --node-probe options as the \
-                 controller's: registrycheck manifests | kubectl apply -f -.",
-        );
+        .with(setting::of_manifests(
+            "Install the policy of this version, with the --node-probe options that the \
+                 controller has",
+            "nodeProbe.enabled=true",
+            "",
+        ));
     }
     let is_of_rights = code == 403 && message.contains("cannot create resource");
     if is_of_rights {
         return Skipped::because(format!(
             "whoever asks may not create pods in namespace {namespace}"
         ))
-        .with("Install the role of this version: registrycheck manifests | kubectl apply -f -.");
+        .with(install("Install the role of this version"));
     }
     Skipped::because(format!(
         "the cluster does not allow the pod of the node probe ({code} {reason}): {said}"
     ))
-    .with(format!("Except namespace {namespace} from the policy that says so. {WITHOUT}"))
+    .with(format!(
+        "Except namespace {namespace} from the policy that says so. {}",
+        without("Or install without the node probe")
+    ))
 }
 
 /// What a pod's status says; `events` are the kubelet's about it, each a reason and a message.
@@ -208,7 +223,11 @@ fn result(
                 Skipped::because(format!(
                     "the node probe on {node} is not understood: {unreadable}"
                 ))
-                .with("Give --node-probe-image the image that the controller itself has."),
+                .with(setting::of_manifests(
+                    "Let the node probe have the controller's own image",
+                    "nodeProbe.image=IMAGE",
+                    "--node-probe-image=IMAGE",
+                )),
             ),
         };
     }
@@ -280,10 +299,11 @@ fn stuck(waiting: &ContainerStateWaiting, node: &str, shape: &Shape) -> Option<S
             Skipped::because(format!(
                 "{node} cannot pull the node probe's own image {image}: {said}"
             ))
-            .with(
-                "Let the nodes pull it, or name one that they can pull with \
-                     --node-probe-image, to the controller and to registrycheck manifests alike.",
-            ),
+            .with(setting::of_manifests(
+                "Let the nodes pull it, or name one that they can pull",
+                "nodeProbe.image=IMAGE",
+                "--node-probe-image=IMAGE",
+            )),
         ),
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
             Some(Skipped::because(format!("{node} cannot start the node probe: {said}")))
@@ -302,10 +322,7 @@ fn unmounted(reason: &str, words: &str, node: &str) -> Option<Skipped> {
         words.contains(AZURE_CONFIG) && words.contains("hostPath type check failed");
     Some(if is_of_the_file {
         Skipped::because(format!("{node} has no file {AZURE_CONFIG}, so it is no node of AKS"))
-            .with(
-                "Where nodes have no identity of Azure, install without the node probe: \
-                 registrycheck manifests --no-node-probe.",
-            )
+            .with(without("Where nodes have no identity of Azure, do without the node probe"))
     } else {
         Skipped::because(format!("{node} cannot mount what the node probe reads: {}", quote(words)))
     })

@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt};
 
 use crate::access::{Access, Unattached};
 use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
-use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
+use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code, setting};
 use crate::evidence::Evidence;
 use crate::image::platform::Platform;
 use crate::image::{Host, ImageRef};
@@ -119,9 +119,10 @@ async fn laxity(
                 "spec.insecure asks for plain HTTP, which the operator has not allowed for {}",
                 spec.registry
             ),
-            &format!(
-                "Take spec.insecure away, or start the controller with --insecure-host {}",
-                spec.registry
+            &setting::of_controller(
+                "Take spec.insecure away, or allow it for this registry beside others",
+                &format!("insecureHosts={{{}}}", spec.registry),
+                &format!("--insecure-host {}", spec.registry),
             ),
         );
     }

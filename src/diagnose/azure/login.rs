@@ -7,6 +7,7 @@ use crate::evidence::azure::Azure;
 use crate::evidence::{Answer, End, Evidence, Failure, Hop, NotSent, Role, StepName};
 
 use super::super::catalogue::Code;
+use super::super::node::open_it;
 use super::super::{Finding, Subject, answers, content, network, unsent};
 use super::{entra, is_closed_to_pods, named, names};
 
@@ -85,8 +86,7 @@ fn closed_to_pods(subject: Subject<'_>, azure: &Azure) -> Finding {
         named(azure),
         subject.registry()
     );
-    let remedy = "Let the node probe stand in the node's own network: registrycheck manifests --node-probe-host-network=true | kubectl apply -f -.";
-    Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy.to_owned())
+    Finding::new(Code::ProbeSkipped, Confidence::Certain, message, open_it())
 }
 
 /// The metadata service answers, and gives no token (Microsoft Entra, How to use managed

@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         owner: Owner::Network,
         title: "The registry's certificate is signed by nobody we trust.",
         meaning: "The authority that signed the certificate is not among those trusted: a private authority, an intercepting proxy, or a self-signed certificate.",
-        remedy: "If it is signed by your own authority, give that to the nodes (a ca line in /etc/containerd/certs.d/HOST/hosts.toml) and to this controller (its ConfigMap registrycheck-ca). If it is signed by a proxy's, let traffic to the registry pass the proxy by. To look at it: openssl s_client -connect HOST:PORT -showcerts",
+        remedy: "If it is signed by your own authority, give that to the nodes (a ca line in /etc/containerd/certs.d/HOST/hosts.toml) and to this controller (trustedCertificates of its chart, or its ConfigMap registrycheck-ca). If it is signed by a proxy's, let traffic to the registry pass the proxy by. To look at it: openssl s_client -connect HOST:PORT -showcerts",
         azure: None,
         source: "RFC 5280, 6",
         url: Some("https://www.rfc-editor.org/rfc/rfc5280#section-6"),

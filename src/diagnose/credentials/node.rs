@@ -7,7 +7,7 @@ use crate::image::Host;
 
 use super::super::catalogue::Code;
 use super::super::remedy::is_azure;
-use super::super::{Finding, Subject, azure as of_azure};
+use super::super::{Finding, Subject, azure as of_azure, setting};
 
 /// What a gap of the node's means; `None` where it is as it should be: the node's files are for
 /// the registries that they name, and the kubelet reads the first that is valid.
@@ -85,7 +85,7 @@ pub(super) fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
             let message = format!(
                 "the identity that service account {account} names for {registry} was not tried, since this controller may make no token of that account"
             );
-            let remedy = subject.fill(TOKEN_FOR, &[("ACCOUNT", account)]);
+            let remedy = subject.fill(&token_for(), &[("ACCOUNT", account)]);
             let finding = Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy);
             (finding, azure::PROVIDER)
         }
@@ -146,7 +146,14 @@ pub(in super::super) fn put_right(registry: &Host, source: &NodeSource, key: &st
     }
 }
 
-const TOKEN_FOR: &str = "Let the controller make tokens of that account: registrycheck manifests --token-for NAMESPACE/ACCOUNT | kubectl apply -f -";
+/// The value has all accounts, and this one would otherwise take the place of the others.
+fn token_for() -> String {
+    setting::of_manifests(
+        "Let the controller make tokens of that account too, beside those that it is told of already",
+        "accountTokens.accounts={NAMESPACE/ACCOUNT}",
+        "--token-for NAMESPACE/ACCOUNT",
+    )
+}
 
 /// A regional host of a registry serves what its login server does (Azure Container Registry,
 /// "Endpoints").
