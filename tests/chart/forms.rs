@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::ground::{apply, kubectl, try_kubectl};
+use crate::ground::{kubectl, try_kubectl};
 use crate::helm::template;
 use crate::matrix::{Form, MATRIX};
 
@@ -27,7 +27,10 @@ pub(crate) fn check_all() {
         .filter_map(|object| object["metadata"]["namespace"].as_str())
         .collect();
     let namespaces: Vec<Value> = namespaces.iter().map(|name| namespace(name)).collect();
-    apply(&namespaces);
+    // What kubectl apply made would be in the way of who applies on the server's side.
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": namespaces}).to_string();
+    let (succeeded, output) = try_kubectl(&["create", "-f", "-"], &list);
+    assert!(succeeded, "{output}");
     let width = MATRIX.iter().map(|form| form.name.len()).max().unwrap();
     for (form, objects) in &objects {
         let begun = Instant::now();
@@ -42,11 +45,16 @@ pub(crate) fn check_all() {
             "{:>5.1} s  {:width$}  {applied:>2} objects  {}",
             begun.elapsed().as_secs_f64(),
             form.name,
-            form.values.join(" ")
+            shortened(&form.values.join(" "))
         );
     }
     let names = namespaces.iter().map(|namespace| namespace["metadata"]["name"].as_str().unwrap());
     kubectl(&["delete", "namespace"].into_iter().chain(names).collect::<Vec<_>>());
+}
+
+fn shortened(values: &str) -> String {
+    const LONGEST: usize = 90;
+    if values.len() <= LONGEST { values.to_owned() } else { format!("{}…", &values[..LONGEST]) }
 }
 
 /// That of the controller is under restricted Pod Security; that of the node probe has labels of

@@ -14,12 +14,11 @@ mod helm;
 mod leftovers;
 #[expect(dead_code, reason = "the integration tests compare the manifests")]
 mod matrix;
-mod namespaced;
 mod release;
 
 /// One thing that is shown, with its result and how long it took.
 fn said(begun: Instant, what: &str, result: &str) {
-    println!("{:>5.1} s  {what:<34}  {result}", begun.elapsed().as_secs_f64());
+    println!("{:>5.1} s  {what:<38}  {result}", begun.elapsed().as_secs_f64());
 }
 
 #[tokio::main]
@@ -29,6 +28,4 @@ async fn main() {
     println!("\nOne release, from its installation to its end\n");
     ground::load_image();
     release::live().await;
-    println!("\nOf listed namespaces alone\n");
-    namespaced::live().await;
 }
