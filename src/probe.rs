@@ -52,6 +52,8 @@ use crate::image::platform::Platform;
 use crate::image::{Host, ImageRef};
 use crate::resolve::hosts::Endpoint;
 
+pub use flaw::expires;
+
 use address::AddressPolicy;
 use budget::Turns;
 use dns::Names;

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Secret as KubernetesSecret, ServiceAccount};
 use kube::{Api, Client};
 use thiserror::Error;
 
 use crate::access::{Access, Gap, Unattached};
 use crate::image::{self, ImageRef};
+use crate::secret::Secret;
 use crate::target::SecretSource;
 
 pub mod account_token;
@@ -22,7 +24,7 @@ pub mod node;
 pub mod platform;
 
 use azure::Account;
-use keyring::PullSecret;
+use keyring::{Dates, PullSecret};
 
 /// The API server could not be asked.
 #[derive(Debug, Error)]
@@ -89,7 +91,36 @@ pub struct Fetched {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Versions(BTreeMap<(&'static str, String), Option<String>>);
 
+/// A pull secret of which only is known until when its entries are valid.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its resource version; `None` where it is missing or may not be read.
+    pub version: Option<String>,
+    /// Until when its entries are valid.
+    pub dates: Dates,
+}
+
 impl Fetched {
+    /// The secrets that are used, and those that are missing, with what `until` reads of their
+    /// passwords.
+    pub fn dated(&self, until: impl Fn(&Secret) -> Option<Timestamp>) -> Vec<DatedSecret> {
+        let Versions(versions) = &self.versions;
+        let secrets = versions.iter().filter(|((kind, _), _)| *kind == "Secret");
+        let dated = secrets.filter_map(|((_, name), version)| {
+            let used = self.secrets.iter().find(|secret| secret.name == *name);
+            let dates = match (used, version) {
+                (Some(secret), _) => Dates::of(secret, &until),
+                (None, None) => Dates::default(),
+                // It is none of the pod's.
+                (None, Some(_)) => return None,
+            };
+            Some(DatedSecret { name: name.clone(), version: version.clone(), dates })
+        });
+        dated.collect()
+    }
+
     /// The credentials for `image`, in the kubelet's order.
     pub fn access(&self, image: &ImageRef) -> Access {
         let Access { credentials, azure, gaps } = keyring::lookup(&self.secrets, image);
@@ -150,6 +181,37 @@ pub async fn fetch(
         }
     }
     Ok(fetched)
+}
+
+/// Reads one pull secret by its name, and keeps only until when its entries are valid.
+///
+/// # Errors
+///
+/// Where the API server does not answer, or answers with anything but the object, 404 or 403.
+pub async fn dated(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    until: impl Fn(&Secret) -> Option<Timestamp>,
+) -> Result<DatedSecret, Error> {
+    let listed = SecretSource::Listed(vec![name.to_owned()]);
+    let fetched = fetch(client, namespace, &listed).await?;
+    let missing = || DatedSecret { name: name.to_owned(), version: None, dates: Dates::default() };
+    Ok(fetched.dated(until).pop().unwrap_or_else(missing))
+}
+
+/// The names of the secrets that a service account lists; none where it is missing or may not be
+/// read.
+///
+/// # Errors
+///
+/// Where the API server does not answer, or answers with anything but the object, 404 or 403.
+pub async fn listed_by(
+    client: &Client,
+    namespace: &str,
+    account: &str,
+) -> Result<Vec<String>, Error> {
+    secrets_of_account(client, namespace, account, &mut Fetched::default()).await
 }
 
 /// What reading a secret gave.

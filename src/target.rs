@@ -11,6 +11,7 @@ use crate::complaint::{self, Complaint};
 use crate::image::{self, Host, ImageRef};
 
 pub mod pod;
+pub mod workload;
 
 use pod::{Container, ContainerState, ContainerStatus, ImageVolume, Pod, PodSpec, Waiting};
 

@@ -6,6 +6,7 @@ use url::Url;
 use crate::access::azure::TOKEN_USER;
 use crate::access::{Credential, Provenance};
 use crate::evidence::told::{Flaw, Lifetime};
+use crate::secret::Secret;
 
 use super::protocol::{azure, jwt};
 
@@ -39,17 +40,20 @@ pub(super) fn is_whole(credential: &Credential) -> bool {
     !credential.username.is_empty() && !credential.password.is_empty()
 }
 
-/// Until when a password is valid that is a token itself.
+/// Until when a password is valid that is a token itself and says so.
+pub fn expires(password: &Secret) -> Option<Timestamp> {
+    Timestamp::from_second(jwt::claims(password.expose())?.expires()?).ok()
+}
+
+/// Until when a credential is valid, and whether that is over.
 pub(super) fn lifetime(credential: &Credential, now: Timestamp) -> Option<Lifetime> {
-    let expires = jwt::claims(credential.password.expose())?.expires()?;
-    let until = Timestamp::from_second(expires).ok()?;
+    let until = expires(&credential.password)?;
     Some(Lifetime { until: until.to_string(), is_over: until <= now })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
     /// `{"aud":"shop.azurecr.io"}` and `{"aud":"api://x"}`.
     const OWN: &str = "eyJ9.eyJhdWQiOiJzaG9wLmF6dXJlY3IuaW8ifQ.c2ln";

@@ -8,6 +8,7 @@
 
 mod auth;
 mod config;
+mod dates;
 mod glob;
 mod json;
 mod node;
@@ -22,6 +23,8 @@ use crate::secret::Secret;
 
 use config::{Entries, Form, Login};
 use url::Url;
+
+pub use dates::Dates;
 
 pub(super) use node::{NodeEntries, is_pattern, lookup_node, matches_pattern};
 
