@@ -20,6 +20,7 @@ mod azure;
 pub mod catalogue;
 mod content;
 mod credentials;
+pub mod expiry;
 mod local;
 pub mod login;
 mod mirrors;
@@ -32,6 +33,7 @@ mod unsent;
 pub mod words;
 
 pub use agreement::{Heard, contradict};
+pub use content::leave_platform_open;
 pub use local::{impossible_port, invalid_reference, skipped, without_probe};
 pub use progress::Progress;
 

@@ -6,7 +6,7 @@ use crate::evidence::{Answer, Attempt, End, Evidence, Hop, Role, StepName};
 use crate::image::platform::Platform;
 
 use super::catalogue::Code;
-use super::{Finding, Subject, answers};
+use super::{Diagnosis, Finding, Subject, answers};
 
 /// What a 404 for a part of the image means, where its manifest was promised. Another host says so
 /// too where a signed address leads nowhere, and a proxy where it likes.
@@ -146,16 +146,35 @@ pub(super) fn of_other_platform(subject: Subject<'_>, evidence: &Evidence) -> Op
 /// The platform of what is served, where it is not one of the node's.
 pub(super) fn other_platform(evidence: &Evidence) -> Option<&Platform> {
     let node = evidence.platform.as_ref()?;
+    let own = served_platform(evidence)?;
+    node.preference(own).is_none().then_some(own)
+}
+
+fn served_platform(evidence: &Evidence) -> Option<&Platform> {
     let mut ends = evidence.attempts.iter().chain(&evidence.anonymous).chain([&evidence.opening]);
-    let own = ends.find_map(|attempt| match &attempt.end {
+    ends.find_map(|attempt| match &attempt.end {
         End::Served { platform, .. } => platform.as_ref(),
         End::Challenged { .. }
         | End::Answered { .. }
         | End::Unreachable { .. }
         | End::NotSent { .. }
         | End::Unfit { .. } => None,
-    })?;
-    node.preference(own).is_none().then_some(own)
+    })
+}
+
+/// Says beside what a failing pod is served that its node may be of another platform: for where
+/// no node is read.
+pub fn leave_platform_open(diagnosis: &mut Diagnosis, evidence: &Evidence) {
+    let Some(own) = served_platform(evidence).filter(|_| evidence.platform.is_none()) else {
+        return;
+    };
+    let pullable = diagnosis.findings.iter_mut().find(|finding| finding.code == Code::Pullable);
+    if let Some(pullable) = pullable {
+        pullable.message = format!(
+            "{}; it was read for {own}, and whether the node is of that platform is not known, since no node is read where only some namespaces are watched",
+            pullable.message
+        );
+    }
 }
 
 /// A host to which the registry redirects refuses what was sent there, which is no credential.

@@ -14,6 +14,7 @@ mod azure;
 mod both_fail;
 mod content;
 mod credentials;
+mod expiry;
 mod misleading;
 mod network;
 mod read_well;

@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
         severity: Severity::Warning,
         owner: Owner::Workload,
         title: "The credential works, and ends soon.",
-        meaning: "The token or the password is valid now, and its time is over before the next probe. Pods that start after that cannot pull.",
+        meaning: "The token or the password is valid now, and its time is over soon: within a week, or what the controller's --expiry-warning says, or before the next probe. Pods that start after that cannot pull.",
         remedy: "Put a credential that lasts into the secret before then (this replaces all its entries): kubectl create secret docker-registry SECRET -n NAMESPACE --docker-server=REGISTRY --docker-username=USER --docker-password=PASSWORD --dry-run=client -o yaml | kubectl apply -f -",
         azure: Some(
             "Attach the registry to the cluster, if both are of one tenant: az aks update -g GROUP -n CLUSTER --attach-acr REGISTRYNAME.",
