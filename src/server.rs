@@ -13,6 +13,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 mod checks;
+mod expiry;
 mod telemetry;
 
 pub use telemetry::Telemetry;

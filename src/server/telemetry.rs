@@ -16,10 +16,12 @@ use crate::api::RegistryCheck;
 use crate::evidence::Evidence;
 
 use super::checks::Checks;
+use super::expiry::Ends;
 
 /// What the controller tells of itself.
 pub struct Telemetry {
     checks: Arc<Mutex<Option<Store<RegistryCheck>>>>,
+    pub(super) ends: Ends,
     registry: Registry,
     leader: Gauge,
     errors: Family<ErrorLabels, Counter>,
@@ -70,8 +72,11 @@ impl Telemetry {
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version of this program", Info::new(version));
         registry.register_collector(Box::new(Checks(Arc::clone(&checks))));
+        let ends = Ends::default();
+        registry.register_collector(Box::new(ends.clone()));
         Self {
             checks,
+            ends,
             registry,
             leader,
             errors,
@@ -91,6 +96,7 @@ impl Telemetry {
         self.checks_listed.store(false, Ordering::Relaxed);
         self.writes_succeed.store(true, Ordering::Relaxed);
         if !leads {
+            self.credentials_end([]);
             *self.checks.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
