@@ -11,6 +11,7 @@ mod manifests;
 mod node;
 mod node_probe;
 mod run;
+mod watching;
 mod words;
 
 use std::io::Write;

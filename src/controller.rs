@@ -4,7 +4,7 @@
 //! registry with a failing pod has a RegistryCheck. The reconcile of RegistryChecks does
 //! everything else, whoever wrote them. All of it runs only while this process leads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use futures::StreamExt;
 use kube::runtime::controller::Controller;
 use kube::runtime::predicates;
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::watcher::Event;
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, controller};
-use kube::{Api, Client, Config};
-use tokio::sync::mpsc;
+use kube::{Client, Config};
+use tokio::sync::{Notify, mpsc};
 use tracing::{debug, error, info, warn};
 
 use crate::api::RegistryCheck;
@@ -29,17 +29,21 @@ mod checks;
 mod clock;
 mod due;
 mod ensure;
+mod expiry;
 mod lease;
 pub mod node;
+mod observe;
 mod ownership;
 pub mod pods;
 mod watching;
 
 pub use checks::workload::AccountTokens;
 pub use due::duration;
+pub use expiry::Expiry;
 pub use lease::Identity;
 
 use checks::Memory;
+use expiry::ledger::Ledger;
 use lease::{Candidate, Leadership};
 use node::{NodeProbe, Nodes};
 use pods::{Index, Key};
@@ -56,6 +60,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Settings {
     /// The namespace of the Lease.
     pub namespace: String,
+    /// The namespaces that are watched, read and written; empty where all are.
+    pub watched: BTreeSet<String>,
     /// Who this process is.
     pub identity: Identity,
     /// How long an automatic check is kept after its last pod recovered or went.
@@ -64,6 +70,8 @@ pub struct Settings {
     pub insecure_hosts: Vec<String>,
     /// How nodes are asked; `None` where they are not.
     pub node_probe: Option<NodeProbe>,
+    /// When the end of a credential is warned of.
+    pub expiry: Expiry,
     /// The service accounts with whose tokens pods pull.
     pub account_tokens: AccountTokens,
 }
@@ -79,6 +87,12 @@ struct Context {
     /// What is known of each check, by its uid. It outlives a loss of leadership.
     memory: Arc<Mutex<HashMap<String, Memory>>>,
     checks: Store<RegistryCheck>,
+    /// Until when the credentials are valid with which pods pull.
+    ledger: Mutex<Ledger>,
+    /// That the ledger has news.
+    ledger_changed: Notify,
+    /// Which namespaces cannot be watched.
+    refusals: watching::Refusals,
     /// What is known of nodes that were asked for, by the node's name. A node of another
     /// platform or pool has another name.
     node_facts: Mutex<BTreeMap<String, NodeFacts>>,
@@ -220,17 +234,19 @@ async fn lead(
         telemetry: Arc::clone(telemetry),
         index: Mutex::default(),
         memory: Arc::clone(memory),
+        ledger: Mutex::default(),
+        ledger_changed: Notify::new(),
+        refusals: watching::Refusals::default(),
         node_facts: Mutex::default(),
         nodes: nodes_of(clients, telemetry, settings),
         checks: checks.clone(),
         changed,
         triggers,
     });
-    let (observer, listed) = (Arc::clone(&context), Arc::clone(&context));
-    let changed_checks = watching::watch(Api::<RegistryCheck>::all(clients.watches.clone()))
-        .inspect(move |event| observe_check(&observer, event))
+    let listed = Arc::clone(&context);
+    let changed_checks = observe::checks(&context, &clients.watches)
         .reflect(writer)
-        .inspect(move |event| observe_list(&listed, event))
+        .inspect(move |event| observe::list(&listed, event))
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::annotations),
@@ -243,8 +259,10 @@ async fn lead(
         .for_each(|_| std::future::ready(()));
     tokio::join!(
         reconciled,
-        watch_pods(&context, Api::all(clients.watches.clone())),
+        observe::pods(&context, &clients.watches),
         ensure::ensure(&context, keys),
+        expiry::workloads::watch(&context, &clients.watches),
+        expiry::keep(&context),
         remove_left_over_pods(&context)
     );
 }
@@ -266,78 +284,6 @@ fn received<T: Send + 'static>(
     mut receiver: mpsc::UnboundedReceiver<T>,
 ) -> impl futures::Stream<Item = T> + Send {
     futures::stream::poll_fn(move |task| receiver.poll_recv(task))
-}
-
-/// Keeps the index of failing pods.
-async fn watch_pods(context: &Context, pods: Api<Pod>) {
-    let mut events = std::pin::pin!(watching::watch(pods));
-    while let Some(event) = events.next().await {
-        let keys = match event {
-            Ok(event) if context.is_own(&event) => continue,
-            Ok(event) => {
-                let keys = index_event(&mut context.index(), &event);
-                if matches!(event, Event::InitDone) {
-                    context.telemetry.pods_listed();
-                }
-                keys
-            }
-            Err(error) => {
-                context.telemetry.reconcile_failed("WatchPods");
-                warn!(error = %chain(&error), "the watch of pods failed; trying again");
-                continue;
-            }
-        };
-        context.tell_changed(keys);
-    }
-}
-
-fn index_event(index: &mut Index, event: &Event<Pod>) -> BTreeSet<Key> {
-    match event {
-        Event::Init => {
-            index.list_begins();
-            BTreeSet::new()
-        }
-        Event::InitApply(pod) | Event::Apply(pod) => index.apply(pod),
-        Event::InitDone => index.list_ends(),
-        Event::Delete(pod) => index.delete(pod),
-    }
-}
-
-/// A check that went may leave failing pods behind, and takes what is remembered of it along.
-fn observe_check(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
-    match event {
-        Ok(Event::Delete(check)) => {
-            if let Some(uid) = &check.metadata.uid {
-                context.memory().remove(uid);
-            }
-            context.tell_changed(key_of(check).into_iter().collect());
-        }
-        Ok(Event::Init | Event::InitApply(_) | Event::InitDone | Event::Apply(_)) => {}
-        Err(error) => {
-            context.telemetry.reconcile_failed("WatchChecks");
-            warn!(error = %chain(error), "the watch of RegistryChecks failed; trying again");
-        }
-    }
-}
-
-/// A list of all checks is complete, and in the store. Each is looked at: what changed while
-/// there was no watch was shown to the reconcile before the store had it. What is remembered
-/// of checks that went meanwhile goes, and pods without a check get one.
-fn observe_list(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
-    if !matches!(event, Ok(Event::InitDone)) {
-        return;
-    }
-    context.telemetry.checks_listed();
-    let checks = context.checks.state();
-    let uids: HashSet<&String> =
-        checks.iter().filter_map(|check| check.metadata.uid.as_ref()).collect();
-    context.memory().retain(|uid, _| uids.contains(uid));
-    for check in &checks {
-        // The receiver lives as long as this context is in use.
-        let _unheard = context.triggers.send(ObjectRef::from_obj(check.as_ref()));
-    }
-    let keys = context.index().keys();
-    context.tell_changed(keys);
 }
 
 /// An error is logged once, here, with its chain, and tried again with growing pauses.

@@ -13,7 +13,8 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::api::{FIELD_MANAGER, RegistryCheck, RegistryCheckStatus};
-use crate::report::{About, Announcement, EventKind};
+use crate::report::{About, Announcement, EventKind, Notice};
+use crate::target::workload::WorkloadRef;
 
 /// The API server did not take what was written.
 #[derive(Debug, Error)]
@@ -63,16 +64,44 @@ pub async fn announce(
     now: Timestamp,
 ) -> Result<(), Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    create(client, namespace, event_of(check, announcement, instance, now)).await
+}
+
+/// Creates the Event of a notice about a workload; one that is there already is left alone.
+///
+/// # Errors
+///
+/// Where the API server does not take it, other than because it is there or because the
+/// namespace is ending.
+pub async fn notify(
+    client: &Client,
+    workload: &WorkloadRef,
+    notice: &Notice,
+    instance: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let regarding = ObjectReference {
+        api_version: Some(workload.api_version.to_owned()),
+        kind: Some(workload.kind.to_owned()),
+        name: Some(workload.name.clone()),
+        namespace: Some(workload.namespace.clone()),
+        uid: Some(workload.uid.clone()),
+        ..ObjectReference::default()
+    };
+    let event = event(regarding, notice.clone(), instance, now);
+    create(client, &workload.namespace, event).await
+}
+
+async fn create(client: &Client, namespace: &str, event: Event) -> Result<(), Error> {
     let api: Api<Event> = Api::namespaced(client.clone(), namespace);
     let params =
         PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    let event = event(check, announcement, instance, now);
     match api.create(&params, &event).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(error) if is_namespace_ending(&error) => Ok(()),
         Err(source) => {
-            let (name, source) = (announcement.name.clone(), Box::new(source));
+            let (name, source) = (event.metadata.name.unwrap_or_default(), Box::new(source));
             Err(Error::WriteEvent { name, source })
         }
     }
@@ -102,7 +131,7 @@ pub async fn renew(
     let written = match patched {
         Err(kube::Error::Api(status)) if status.code == 404 => {
             let series = EventSeries { count, last_observed_time: now.clone() };
-            let event = event(check, announcement, instance, now.0);
+            let event = event_of(check, announcement, instance, now.0);
             let event = Event { series: Some(series), ..event };
             api.create(&PostParams::default(), &event).await
         }
@@ -118,38 +147,42 @@ pub async fn renew(
     }
 }
 
-fn event(
+fn event_of(
     check: &RegistryCheck,
     announcement: &Announcement,
     instance: &str,
     now: Timestamp,
 ) -> Event {
-    let namespace = check.metadata.namespace.clone();
     let regarding = match &announcement.about {
         About::Check => check.object_ref(&()),
         About::Pod(pod) => ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some("Pod".to_owned()),
             name: Some(pod.name.clone()),
-            namespace: namespace.clone(),
+            namespace: check.metadata.namespace.clone(),
             uid: Some(pod.uid.clone()),
             ..ObjectReference::default()
         },
     };
-    let kind = match announcement.kind {
+    let Announcement { kind, reason, note, name, .. } = announcement.clone();
+    event(regarding, Notice { kind, reason, note, name }, instance, now)
+}
+
+fn event(regarding: ObjectReference, notice: Notice, instance: &str, now: Timestamp) -> Event {
+    let kind = match notice.kind {
         EventKind::Normal => "Normal",
         EventKind::Warning => "Warning",
     };
     Event {
         metadata: ObjectMeta {
-            name: Some(announcement.name.clone()),
-            namespace,
+            name: Some(notice.name),
+            namespace: regarding.namespace.clone(),
             ..ObjectMeta::default()
         },
         action: Some("Probe".to_owned()),
         event_time: Some(MicroTime(now)),
-        note: Some(announcement.note.clone()),
-        reason: Some(announcement.reason.clone()),
+        note: Some(notice.note),
+        reason: Some(notice.reason),
         regarding: Some(regarding),
         reporting_controller: Some("registrycheck.dev/registrycheck".to_owned()),
         reporting_instance: Some(instance.to_owned()),

@@ -22,7 +22,9 @@ pub mod probes;
 mod size;
 pub mod walks;
 
-pub use announcements::{About, Announcement, EventKind, lasting};
+pub use announcements::{
+    About, Announcement, EventKind, Notice, endings_changed, lasting, to_workload,
+};
 
 /// What was found for one target.
 #[derive(Clone, Debug)]
@@ -57,6 +59,15 @@ pub enum News<'news> {
     Idle(Idle),
 }
 
+/// A finding that is about no target: nothing stops for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// The finding.
+    pub finding: Finding,
+    /// The images that it is about, or the repositories.
+    pub images: Vec<String>,
+}
+
 /// The times that a report carries.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
@@ -86,7 +97,7 @@ struct Ready {
 }
 
 /// Says what to write about `check`.
-pub fn report(check: &RegistryCheck, news: News<'_>, times: Times) -> Report {
+pub fn report(check: &RegistryCheck, news: News<'_>, beside: &[Beside], times: Times) -> Report {
     let previous = check.status.clone().unwrap_or_default();
     let times = Times {
         now: to_milliseconds(times.now),
@@ -98,7 +109,7 @@ pub fn report(check: &RegistryCheck, news: News<'_>, times: Times) -> Report {
         News::Outcomes(outcomes) => outcomes,
         News::Idle(_) => &[],
     };
-    let findings = findings::merge(uid, outcomes, &previous, times.now);
+    let findings = findings::merge(uid, outcomes, beside, &previous, times.now);
     let ready = match news {
         News::Outcomes(outcomes) => ready(&check.spec.registry, outcomes, &findings),
         News::Idle(idle) => idle_ready(idle),
@@ -124,7 +135,8 @@ fn to_milliseconds(time: Timestamp) -> Timestamp {
 }
 
 /// Whether writing `next` over `previous` would tell anybody anything: everything counts
-/// but times, what a probe measures anew each time, and numbers and ids in sentences.
+/// but times, what a probe measures anew each time, and numbers and ids in sentences; the date
+/// at which a credential ends counts.
 pub fn says_something_new(previous: &RegistryCheckStatus, next: &RegistryCheckStatus) -> bool {
     let lasting = |status: &RegistryCheckStatus| {
         let mut status = status.clone();
@@ -140,7 +152,8 @@ pub fn says_something_new(previous: &RegistryCheckStatus, next: &RegistryCheckSt
         }
         status
     };
-    lasting(previous) != lasting(next)
+    let dates = |status| announcements::ending(status).map(|finding| finding.message.clone());
+    lasting(previous) != lasting(next) || !dates(previous).eq(dates(next))
 }
 
 impl RegistryCheckStatus {

@@ -12,11 +12,14 @@ use serde_json::json;
 use crate::ground::{self, Namespace, container, eventually, ground, kubectl, pod, ready};
 
 mod account_tokens;
+mod apart;
 mod check;
 mod credentials;
 mod describe;
 mod events;
+mod expiry;
 mod lifecycle;
+mod namespaced;
 mod node_probe;
 mod paged;
 mod pods;

@@ -17,6 +17,7 @@ use crate::server::{self, Telemetry};
 
 use super::account_tokens::AccountTokenArguments;
 use super::installation::NodeProbeArguments;
+use super::watching::WatchingArguments;
 use super::{
     api_server_addresses, install_cryptography, parse_duration, proxies, read_certificates,
     shutdown,
@@ -49,6 +50,8 @@ pub(super) struct Arguments {
     /// may be given several times.
     #[arg(long = "insecure-host", value_name = "HOST")]
     insecure_hosts: Vec<String>,
+    #[command(flatten)]
+    watching: WatchingArguments,
     #[command(flatten)]
     node_probe: NodeProbeArguments,
     #[command(flatten)]
@@ -103,6 +106,8 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
     let settings = Settings {
         node_probe: arguments.node_probe.settings(),
         namespace: arguments.namespace,
+        watched: arguments.watching.namespaces(),
+        expiry: arguments.watching.expiry(),
         identity: controller::identity(arguments.pod_name),
         keep_recovered: arguments.keep_recovered,
         insecure_hosts: arguments.insecure_hosts,

@@ -12,13 +12,13 @@ use thiserror::Error;
 use crate::api::{ConditionStatus, RegistryCheck, RegistryCheckStatus};
 use crate::diagnose::Verdict;
 use crate::publish;
-use crate::report::{Idle, News, Outcome};
+use crate::report::{self, Beside, Idle, News, Outcome};
 use crate::resolve;
 use crate::target::pod::Pod;
 use crate::target::{self, Target};
 
 use super::pods::Key;
-use super::{Context, clock, due, key_of, ownership};
+use super::{Context, clock, due, expiry, key_of, ownership};
 
 mod memory;
 mod probing;
@@ -103,7 +103,7 @@ pub(crate) async fn reconcile(
         return Err(Error::NotLeading);
     }
     // Before all pods are listed, that none fails says nothing.
-    if !context.index().is_complete() {
+    if !context.index().is_complete(&key.namespace) {
         return Ok(Action::requeue(SHORTEST_PAUSE));
     }
     if let Some(pause) = pause(&context, &check) {
@@ -131,21 +131,29 @@ async fn look(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Act
         }
     }
     if check.spec.suspend {
-        settle(context, check, News::Idle(Idle::Suspended), None).await?;
+        context.no_targets(&uid_of(check));
+        settle(context, check, News::Idle(Idle::Suspended), &[], None).await?;
         return Ok(Action::await_change());
     }
     let failing = if owns { context.index().failing(key) } else { Vec::new() };
     let failing = recall(context, check, failing).await?;
     let targets = target::targets(&check.spec, &failing);
     if targets.is_empty() {
-        idle(context, check, key).await
+        context.no_targets(&uid_of(check));
+        let beside = if owns { expiry::of_workloads(context, key) } else { Vec::new() };
+        idle(context, check, key, &beside).await
     } else {
         probe(context, check, &targets, owns.then_some(key)).await
     }
 }
 
 /// Nothing to probe: says so, and after a while removes a check that nobody wrote.
-async fn idle(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Action, Error> {
+async fn idle(
+    context: &Context,
+    check: &RegistryCheck,
+    key: &Key,
+    beside: &[Beside],
+) -> Result<Action, Error> {
     // What a probe saw before the last pod recovered says nothing about the next one.
     if let Some(memory) = context.memory().get_mut(&uid_of(check)) {
         memory.outcomes.clear();
@@ -159,17 +167,18 @@ async fn idle(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Act
         && status.last_handled_reconcile_at.as_deref() == check.requested_at();
     let news = match ready.map(|ready| (ready.status, ready.reason.as_str())) {
         Some((ConditionStatus::True, _) | (ConditionStatus::Unknown, "NoTargets"))
-            if is_answered =>
+            if is_answered && !report::endings_changed(&status, beside) =>
         {
             None
         }
+        Some((ConditionStatus::True, _)) if is_answered => Some(Idle::Recovered),
         Some((ConditionStatus::False, _)) if has_started(context, &check, &status).await? => {
             Some(Idle::Recovered)
         }
         Some(_) | None => Some(Idle::NoTargets),
     };
     if let Some(idle) = news {
-        settle(context, &check, News::Idle(idle), None).await?;
+        settle(context, &check, News::Idle(idle), beside, None).await?;
     }
     if !ownership::is_automatic(&check) {
         return Ok(Action::await_change());
@@ -220,6 +229,7 @@ async fn probe(
 ) -> Result<Action, Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let mut ground = prepare(context, check, targets).await?;
+    ground.tell_dates(context, check, targets);
     let known = remembered(context, check, &ground.versions, clock::now());
     let mut news = targets.iter().filter(|target| !known.contains_key(&target_key(target)));
     ground.log_in(context, check, news.clone()).await?;
@@ -240,7 +250,9 @@ async fn probe(
         Probed { at: now, next: due::next_probe(&check.spec, &outcomes, now, clock::chance()) }
     });
     let probed = remember(context, check, &outcomes, ground.versions, probed, !known.is_empty());
-    settle(context, check, News::Outcomes(&outcomes), probed).await?;
+    let mut beside = expiry::of_outcomes(context, namespace, &outcomes, due::interval(&check.spec));
+    beside.extend(owned.iter().flat_map(|key| expiry::of_workloads(context, key)));
+    settle(context, check, News::Outcomes(&outcomes), &beside, probed).await?;
     let is_pullable = |outcome: &&Outcome| outcome.diagnosis.verdict == Verdict::Pullable;
     for outcome in outcomes.iter().filter(is_pullable) {
         let uids = outcome.target.pods.iter().map(|pod| pod.uid.as_str());
@@ -267,7 +279,7 @@ async fn with_progress(
             outcomes = &mut outcomes => return Ok(outcomes),
             () = tokio::time::sleep(A_MOMENT) => {}
         }
-        settle(context, check, News::Idle(Idle::Progressing), None).await?;
+        settle(context, check, News::Idle(Idle::Progressing), &[], None).await?;
     }
     Ok(outcomes.await)
 }

@@ -10,6 +10,8 @@ use crate::image::Host;
 use crate::target::pod::Pod;
 use crate::target::{self, FailingPod, PodState, Wait};
 
+use super::watching::listings::{self, Listings, Scope};
+
 /// What one RegistryCheck is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
@@ -24,10 +26,8 @@ pub struct Key {
 pub struct Index {
     pods: HashMap<String, Entry>,
     keys: HashMap<Key, BTreeSet<String>>,
-    /// The pods seen since a list began; those known and not seen in it are gone.
-    listing: Option<BTreeSet<String>>,
-    /// Whether all pods were listed once; before that, that no pod fails says nothing.
-    complete: bool,
+    /// The lists of pods. Before all of a namespace were listed, that none fails says nothing.
+    listings: Listings,
 }
 
 #[derive(Debug)]
@@ -40,30 +40,31 @@ struct Entry {
 
 impl Index {
     /// A new list of all pods begins.
-    pub fn list_begins(&mut self) {
-        self.listing = Some(BTreeSet::new());
+    pub fn list_begins(&mut self, scope: &Scope) {
+        self.listings.begins(scope);
     }
 
     /// The list is complete: pods that it lacks are gone. Returns what changed.
-    pub fn list_ends(&mut self) -> BTreeSet<Key> {
-        self.complete = true;
-        let Some(seen) = self.listing.take() else { return BTreeSet::new() };
+    pub fn list_ends(&mut self, scope: &Scope) -> BTreeSet<Key> {
+        let Some(seen) = self.listings.ends(scope) else { return BTreeSet::new() };
+        let is_gone = |(uid, entry): &(&String, &Entry)| {
+            listings::covers(scope, &entry.pod.namespace) && !seen.contains(*uid)
+        };
         let gone: Vec<String> =
-            self.pods.keys().filter(|uid| !seen.contains(*uid)).cloned().collect();
+            self.pods.iter().filter(is_gone).map(|(uid, _)| uid.clone()).collect();
         gone.iter().flat_map(|uid| self.remove(uid)).collect()
     }
 
-    /// Whether the index knows all failing pods. A later list keeps those known until its end.
-    pub fn is_complete(&self) -> bool {
-        self.complete
+    /// Whether the index knows all failing pods of a namespace. A later list keeps those known
+    /// until its end.
+    pub fn is_complete(&self, namespace: &str) -> bool {
+        self.listings.is_complete(namespace)
     }
 
     /// A pod is there, new or changed. Returns what changed.
     pub fn apply(&mut self, pod: &Pod) -> BTreeSet<Key> {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-        if let Some(listing) = &mut self.listing {
-            listing.insert(uid.to_owned());
-        }
+        self.listings.saw(pod.metadata.namespace.as_deref().unwrap_or_default(), uid);
         let known = self.pods.contains_key(uid);
         if !known && !target::waits_for_image(pod) {
             return BTreeSet::new();

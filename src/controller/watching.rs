@@ -3,21 +3,62 @@
 //! The streaming list spares the server and this process a full copy of every object. A
 //! server whose feature gate `WatchList` is off refuses it for ever, so one refusal settles
 //! it (Kubernetes documentation, API concepts, "Streaming lists").
+//!
+//! Where only some namespaces are to be watched, each has a watch of its own, so that rights
+//! in these namespaces are enough.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, Event, watcher};
-use kube::{Api, Resource};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
-use tracing::info;
+use tracing::{info, warn};
+
+pub(super) mod listings;
+pub(super) mod merged;
+
+use listings::Scope;
 
 /// How many objects a page of a paged list has.
 const PAGE: u32 = 500;
 
+/// Watches all objects of these namespaces, or of the cluster where none is named: for ever,
+/// with back-off, and each namespace for itself.
+pub(crate) fn watch_each<K>(
+    client: &Client,
+    namespaces: &BTreeSet<String>,
+) -> impl Stream<Item = (Scope, watcher::Result<Event<K>>)> + Send + use<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + 'static,
+{
+    let mut watches = Vec::new();
+    if namespaces.is_empty() {
+        watches.push((None, Api::all(client.clone())));
+    }
+    watches.extend(
+        namespaces
+            .iter()
+            .map(|namespace| (Some(namespace.clone()), Api::namespaced(client.clone(), namespace))),
+    );
+    stream::select_all(
+        watches
+            .into_iter()
+            .map(|(scope, api)| watch(api).map(move |event| (scope.clone(), event)).boxed()),
+    )
+}
+
 /// Watches all objects of `api`, for ever, with back-off.
-pub(crate) fn watch<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
+fn watch<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {
@@ -49,4 +90,47 @@ fn refuses_streaming(error: &watcher::Error) -> bool {
         watcher::Error::WatchStartFailed(kube::Error::Api(status))
             if matches!(status.code, 400 | 422)
     )
+}
+
+/// Whether the API server will not have a namespace watched. With rights in namespaces alone
+/// that is also what it says of a namespace that does not exist.
+pub(super) fn is_refusal(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.is_forbidden(),
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
+}
+
+/// Which namespaces cannot be watched, and for which kinds: each is said once, and once more
+/// when it can be.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(Mutex<BTreeMap<String, BTreeSet<&'static str>>>);
+
+impl Refusals {
+    /// A namespace's objects of a kind cannot be watched.
+    pub(super) fn refused(&self, namespace: &str, kind: &'static str) {
+        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kinds = refusals.entry(namespace.to_owned()).or_default();
+        if kinds.is_empty() {
+            warn!(%namespace, %kind, "this namespace cannot be watched yet: it does not exist, or this account may not list and watch there; it is tried again until it can be");
+        }
+        kinds.insert(kind);
+    }
+
+    /// A namespace's objects of a kind are watched.
+    pub(super) fn watched(&self, namespace: &str, kind: &'static str) {
+        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(kinds) = refusals.get_mut(namespace) else { return };
+        kinds.remove(kind);
+        if kinds.is_empty() {
+            refusals.remove(namespace);
+            info!(%namespace, "this namespace is watched now");
+        }
+    }
 }

@@ -4,15 +4,21 @@
 //! computes it again, after a crash between the Event and the status, gets the same name,
 //! and the API server refuses the second.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use crate::api::{Condition, ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus};
+use crate::api::{
+    Condition, ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus, Severity,
+};
+use crate::diagnose::Finding;
 use crate::diagnose::catalogue::Code;
 use crate::diagnose::remedy::sentences;
 use crate::target::PodRef;
+use crate::target::workload::WorkloadRef;
 
 use super::findings::{hash, whole_episode};
-use super::{Idle, News, Outcome, sentence};
+use super::{Beside, Idle, News, Outcome, sentence};
 
 /// The longest note of an Event (events.k8s.io/v1), in bytes.
 const MOST_NOTE_BYTES: usize = 1_024;
@@ -65,20 +71,94 @@ pub(super) fn announcements(
 ) -> Vec<Announcement> {
     let Some(ready) = next.ready() else { return Vec::new() };
     let before = ready_of(previous);
+    let mut announcements: Vec<Announcement> = endings(check, previous, next).collect();
     match ready.status {
         ConditionStatus::False => {
-            let mut announcements = Vec::new();
             if before != Some((ConditionStatus::False, ready.reason.as_str())) {
                 announcements.extend(failure_of_check(check, next, ready));
             }
             announcements.extend(failures_of_pods(next, outcomes));
-            announcements
         }
         ConditionStatus::True if before.is_some_and(was_in_doubt) => {
-            recovery(check, previous, ready, outcomes, news)
+            announcements.extend(recovery(check, previous, ready, outcomes, news));
         }
-        ConditionStatus::True | ConditionStatus::Unknown => Vec::new(),
+        ConditionStatus::True | ConditionStatus::Unknown => {}
     }
+    announcements
+}
+
+/// The Events of credentials whose end has come near, or has come while nothing fails. The date
+/// is part of the name: it is said once, and again of the next credential.
+fn endings<'next>(
+    check: &'next RegistryCheck,
+    previous: &'next RegistryCheckStatus,
+    next: &'next RegistryCheckStatus,
+) -> impl Iterator<Item = Announcement> + use<'next> {
+    let is_known = |finding: &&FindingStatus| {
+        let mut before = ending(previous);
+        before.any(|before| before.code == finding.code && before.message == finding.message)
+    };
+    ending(next).filter(move |finding| !is_known(finding)).map(move |finding| Announcement {
+        about: About::Check,
+        kind: EventKind::Warning,
+        reason: finding.code.clone(),
+        note: note(&finding.message, &finding.remedy),
+        name: name(check_name(check), &[check_uid(check), &finding.code, &finding.message]),
+        episode: finding.episode.clone(),
+        since: finding.first_seen,
+    })
+}
+
+/// The findings about credentials that end, or have ended while nothing fails.
+pub(super) fn ending(status: &RegistryCheckStatus) -> impl Iterator<Item = &FindingStatus> {
+    let codes = [Code::CredentialExpiring, Code::CredentialExpired];
+    status.findings.iter().filter(move |finding| {
+        let is_of_end = codes.iter().any(|code| code.as_str() == finding.code);
+        is_of_end && finding.severity == Severity::Warning
+    })
+}
+
+/// Whether the credentials that end, of a check without targets, are others than are written.
+pub fn endings_changed(written: &RegistryCheckStatus, beside: &[Beside]) -> bool {
+    let mut wanted: BTreeMap<(&str, Option<&str>), String> = BTreeMap::new();
+    for Beside { finding, .. } in beside {
+        let key = (finding.code.as_str(), finding.credential.as_deref());
+        wanted.entry(key).or_insert_with(|| sentence(&finding.message));
+    }
+    let written = ending(written).map(|finding| {
+        ((finding.code.as_str(), finding.credential.as_deref()), finding.message.clone())
+    });
+    written.collect::<BTreeMap<_, _>>() != wanted
+}
+
+/// What a workload is told whose pods will not be able to pull, or cannot any more: once for
+/// each version of the secret.
+pub fn to_workload(
+    workload: &WorkloadRef,
+    finding: &Finding,
+    secret: &str,
+    version: &str,
+) -> Notice {
+    let code = finding.code.as_str();
+    Notice {
+        kind: EventKind::Warning,
+        reason: code.to_owned(),
+        note: note(&sentence(&finding.message), &finding.remedy),
+        name: name(&workload.name, &[&workload.uid, code, secret, version]),
+    }
+}
+
+/// An Event about an object that is no check's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Normal or Warning.
+    pub kind: EventKind,
+    /// The finding's code.
+    pub reason: String,
+    /// What is wrong and what to do.
+    pub note: String,
+    /// The Event's name.
+    pub name: String,
 }
 
 /// Whether Ready said or left open that something is wrong, so that its end is worth an Event.

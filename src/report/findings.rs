@@ -7,7 +7,7 @@ use crate::api::{FindingStatus, RegistryCheckStatus, Severity};
 use crate::diagnose::{Finding, catalogue::Code, shorten};
 use crate::target::PodRef;
 
-use super::{Outcome, sentence};
+use super::{Beside, Outcome, sentence};
 
 /// How many findings a status holds.
 const MOST_FINDINGS: usize = 20;
@@ -21,6 +21,8 @@ struct Gathered<'outcome> {
     finding: &'outcome Finding,
     /// Whether it stands with an image that cannot be pulled.
     stops: bool,
+    /// Whether its message is about no image in particular.
+    is_beside: bool,
     images: Vec<&'outcome str>,
     pods: Vec<&'outcome PodRef>,
 }
@@ -31,6 +33,7 @@ struct Gathered<'outcome> {
 pub(super) fn merge(
     uid: &str,
     outcomes: &[Outcome],
+    beside: &[Beside],
     previous: &RegistryCheckStatus,
     now: Timestamp,
 ) -> Vec<FindingStatus> {
@@ -48,10 +51,28 @@ pub(super) fn merge(
                 None => gathered.push(Gathered {
                     finding,
                     stops: outcome.stops(),
+                    is_beside: false,
                     images: vec![image],
                     pods: stopped_pods(outcome).collect(),
                 }),
             }
+        }
+    }
+    for Beside { finding, images } in beside {
+        let images = images.iter().map(String::as_str);
+        match gathered.iter_mut().find(|other| is_told(other.finding, finding)) {
+            Some(other) if other.finding.severity == finding.severity => {
+                other.images.extend(images);
+            }
+            // It stops a pull already.
+            Some(_) => {}
+            None => gathered.push(Gathered {
+                finding,
+                stops: false,
+                is_beside: true,
+                images: images.collect(),
+                pods: Vec::new(),
+            }),
         }
     }
     for group in &mut gathered {
@@ -96,6 +117,15 @@ fn identity(finding: &Finding) -> (Code, Option<&str>, Option<&str>, bool) {
     (finding.code, finding.credential.as_deref(), finding.hop.as_deref(), stops)
 }
 
+/// Whether one finding says what another one does, of the same pull secret.
+fn is_told(one: &Finding, other: &Finding) -> bool {
+    let secret = |finding: &Finding| {
+        let credential = finding.credential.clone().unwrap_or_default();
+        credential.split(" (").next().unwrap_or_default().to_owned()
+    };
+    one.code == other.code && secret(one) == secret(other)
+}
+
 /// Whether `written` stands for `finding`, however bad it is for one image or another.
 pub(super) fn stands_for(written: &FindingStatus, finding: &Finding) -> bool {
     written.code == finding.code.as_str()
@@ -115,8 +145,9 @@ fn status(
 ) -> FindingStatus {
     let finding = group.finding;
     let before = previous.findings.iter().find(|before| is_same(before, finding));
-    let others = group.images.len() - 1;
+    let others = group.images.len().saturating_sub(1);
     let message = match others {
+        _ if group.is_beside => finding.message.clone(),
         0 => finding.message.clone(),
         1 => format!("{}. The same goes for 1 other image", finding.message),
         _ => format!("{}. The same goes for {others} other images", finding.message),

@@ -7,6 +7,7 @@ use crate::api::{Condition, Confidence, REQUESTED_AT, Severity};
 use crate::diagnose::{Progress, catalogue::Code};
 use crate::target::{PodRef, SecretSource};
 
+mod endings;
 mod events;
 mod quiet;
 mod limits;
@@ -92,13 +93,13 @@ fn cause(code: Code) -> Vec<Outcome> {
 fn probed(previous: Option<&RegistryCheckStatus>, outcomes: &[Outcome], seconds: i64) -> Report {
     let now = at(seconds);
     let times = Times { now, probed: Some(now), next_probe: Some(at(seconds + 60)) };
-    report(&check_with(previous.cloned()), News::Outcomes(outcomes), times)
+    report(&check_with(previous.cloned()), News::Outcomes(outcomes), &[], times)
 }
 
 /// The same without a probe, for another reason.
 fn idle(previous: Option<&RegistryCheckStatus>, idle: Idle, seconds: i64) -> Report {
     let times = Times { now: at(seconds), probed: None, next_probe: None };
-    report(&check_with(previous.cloned()), News::Idle(idle), times)
+    report(&check_with(previous.cloned()), News::Idle(idle), &[], times)
 }
 
 /// The reports of one probe after the other, a minute apart.
@@ -233,7 +234,7 @@ fn a_transition_time_has_whole_seconds() {
     let now = at(0).checked_add(jiff::SignedDuration::from_millis(700)).unwrap();
     let times = Times { now, probed: Some(now), next_probe: None };
     let outcomes = cause(Code::Pullable);
-    let report = report(&check_with(None), News::Outcomes(&outcomes), times);
+    let report = report(&check_with(None), News::Outcomes(&outcomes), &[], times);
     assert_eq!(condition(&report.status, "Ready").last_transition_time, at(0));
 }
 
@@ -332,7 +333,7 @@ fn an_answered_request_is_written_down() {
     let annotation = (REQUESTED_AT.to_owned(), "now".to_owned());
     check.metadata.annotations = Some(BTreeMap::from([annotation]));
     let times = Times { now: at(0), probed: None, next_probe: None };
-    let status = report(&check, News::Idle(Idle::NoTargets), times).status;
+    let status = report(&check, News::Idle(Idle::NoTargets), &[], times).status;
     assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
 }
 

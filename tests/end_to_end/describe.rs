@@ -70,7 +70,7 @@ async fn described(client: &Client, situation: &Situation) -> (String, RegistryC
         known.status = (n_probe > 0).then(|| written.clone());
         // Episodes are named after it.
         known.metadata.uid = Some(name.to_owned());
-        let Report { status, announcements } = report(&known, News::Outcomes(outcomes), times);
+        let Report { status, announcements } = report(&known, News::Outcomes(outcomes), &[], times);
         for announcement in &announcements {
             if announcement.about == About::Check {
                 publish::announce(client, &check, announcement, "test", now).await.unwrap();

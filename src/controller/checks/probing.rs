@@ -11,14 +11,15 @@ use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code, setting}
 use crate::evidence::Evidence;
 use crate::image::platform::Platform;
 use crate::image::{Host, ImageRef};
-use crate::probe::{Options, Prober};
+use crate::probe::{self, Options, Prober};
 use crate::report::Outcome;
 use crate::resolve::platform::NodeFacts;
 use crate::resolve::{self, Fetched, Versions};
+use crate::target::workload::repositories;
 use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
 use super::super::{Context, clock, due};
-use super::memory::{TargetKey, is_asked_for, target_key};
+use super::memory::{TargetKey, is_asked_for, target_key, uid_of};
 use super::{Error, vantage, workload};
 
 /// How many images of one check are probed at once.
@@ -85,6 +86,8 @@ async fn facts(
         let known = context.node_facts().get(node).cloned();
         let facts = match known {
             Some(facts) => Some(facts),
+            // Nodes are no namespace's.
+            None if !context.settings.watched.is_empty() => None,
             None => {
                 resolve::platform::facts(&context.client, node).await.map_err(Error::Resolve)?
             }
@@ -206,7 +209,8 @@ pub(super) async fn outcomes(
                 let (facts, evidence) = (ground.node(target), evidence.clone());
                 let evidence =
                     vantage::with_node(context, check, target, facts, since, evidence).await;
-                outcome(check, target, ground, evidence)
+                let is_namespaced = !context.settings.watched.is_empty();
+                outcome(check, target, ground, evidence, is_namespaced)
             }
             (None, None) => {
                 let message = format!("{} was not looked at yet", target.image);
@@ -251,6 +255,18 @@ async fn ask(
 }
 
 impl Ground {
+    /// Tells until when the secrets are valid that were read.
+    pub(super) fn tell_dates(&self, context: &Context, check: &RegistryCheck, targets: &[Target]) {
+        let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+        let images = targets.iter().map(|target| target.image.as_str());
+        let secrets = self.fetched.values().flat_map(|fetched| fetched.dated(probe::expires));
+        let uid = uid_of(check);
+        let secrets = secrets.collect();
+        if context.ledger().check(&uid, namespace, repositories(images), secrets) {
+            context.ledger_changed.notify_one();
+        }
+    }
+
     /// The first node of a target, and what is known of it.
     fn node<'ground>(&'ground self, target: &Target) -> Option<(&'ground str, &'ground NodeFacts)> {
         let (name, facts) = self.nodes.get_key_value(node(target)?)?;
@@ -318,7 +334,13 @@ fn explained_without_probe(
     diagnose::without_probe(subject, &ground.access(&target.secrets, &image).gaps)
 }
 
-fn outcome(check: &RegistryCheck, target: &Target, ground: &Ground, evidence: Evidence) -> Outcome {
+fn outcome(
+    check: &RegistryCheck,
+    target: &Target,
+    ground: &Ground,
+    evidence: Evidence,
+    is_namespaced: bool,
+) -> Outcome {
     let image = &evidence.image;
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let complaint = target.complaint.as_ref();
@@ -334,6 +356,9 @@ fn outcome(check: &RegistryCheck, target: &Target, ground: &Ground, evidence: Ev
     let pullable = diagnosis.findings.iter_mut().find(|finding| finding.code == Code::Pullable);
     if let (Some(pullable), Lax::Yes(_, note), None) = (pullable, &ground.lax, complaint) {
         pullable.message = format!("{}, {note}, which a node may not do", pullable.message);
+    }
+    if is_namespaced && complaint.is_some() {
+        diagnose::leave_platform_open(&mut diagnosis, &evidence);
     }
     Outcome { target: target.clone(), diagnosis, evidence: Some(evidence) }
 }

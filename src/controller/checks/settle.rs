@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use crate::api::{RegistryCheck, RegistryCheckStatus};
 use crate::publish;
-use crate::report::{self, About, Announcement, EventKind, Idle, News, Report, Times};
+use crate::report::{self, About, Announcement, Beside, EventKind, Idle, News, Report, Times};
 
 use super::super::{Context, chain, clock, due};
 use super::Error;
@@ -27,6 +27,7 @@ pub(super) async fn settle(
     context: &Context,
     check: &RegistryCheck,
     news: News<'_>,
+    beside: &[Beside],
     probed: Option<Probed>,
 ) -> Result<(), Error> {
     for _ in 0..ATTEMPTS_TO_WRITE {
@@ -49,7 +50,7 @@ pub(super) async fn settle(
             probed: probed.map(|probed| probed.at),
             next_probe: probed.map(|probed| probed.next),
         };
-        let Report { status, announcements } = report::report(&current, news, times);
+        let Report { status, announcements } = report::report(&current, news, beside, times);
         for announcement in &announcements {
             say(context, &current, announcement, now).await?;
         }

@@ -148,21 +148,21 @@ fn a_deleted_pod_is_removed() {
 fn a_new_list_removes_what_is_gone() {
     let mut index = index();
     index.apply(&pod("b", "other.test/b", &just_failed()));
-    index.list_begins();
+    index.list_begins(&None);
     check_changes(&index.apply(&pod("b", "other.test/b", &just_failed())), &[]);
     assert_eq!(index.keys().len(), 2, "until the list is complete");
-    check_changes(&index.list_ends(), &["r.test"]);
+    check_changes(&index.list_ends(&None), &["r.test"]);
     assert_eq!(index.keys(), BTreeSet::from([key("other.test")]));
-    check_changes(&index.list_ends(), &[]);
+    check_changes(&index.list_ends(&None), &[]);
 }
 
 #[test]
 fn a_list_that_begins_again_starts_afresh() {
     let mut index = index();
-    index.list_begins();
+    index.list_begins(&None);
     index.apply(&pod("a", IMAGE, &just_failed()));
-    index.list_begins();
-    check_changes(&index.list_ends(), &["r.test"]);
+    index.list_begins(&None);
+    check_changes(&index.list_ends(&None), &["r.test"]);
 }
 
 #[test]
@@ -292,12 +292,27 @@ fn a_pod_that_ran_before_and_waits_again_stays() {
 #[test]
 fn before_the_first_list_ends_the_index_is_not_complete() {
     let mut index = Index::default();
-    assert!(!index.is_complete());
-    index.list_begins();
+    assert!(!index.is_complete("shop"));
+    index.list_begins(&None);
     index.apply(&pod("a", IMAGE, &just_failed()));
-    assert!(!index.is_complete());
-    index.list_ends();
-    assert!(index.is_complete());
-    index.list_begins();
-    assert!(index.is_complete(), "a later list keeps what is known");
+    assert!(!index.is_complete("shop"));
+    index.list_ends(&None);
+    assert!(index.is_complete("shop"));
+    index.list_begins(&None);
+    assert!(index.is_complete("shop"), "a later list keeps what is known");
+}
+
+#[test]
+fn a_namespaces_list_is_about_its_own_pods() {
+    let mut index = Index::default();
+    let (shop, data) = (Some("shop".to_owned()), Some("data".to_owned()));
+    index.list_begins(&shop);
+    index.apply(&pod("one", IMAGE, &just_failed()));
+    index.list_ends(&shop);
+    assert!(index.is_complete("shop") && !index.is_complete("data"));
+    index.list_begins(&data);
+    check_changes(&index.list_ends(&data), &[]);
+    assert!(index.is_complete("data"));
+    index.list_begins(&shop);
+    check_changes(&index.list_ends(&shop), &["r.test"]);
 }

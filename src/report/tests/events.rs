@@ -140,7 +140,7 @@ fn the_name_of_an_event_is_a_valid_object_name() {
     check.metadata.name = Some("r".repeat(229) + ".-" + &"r".repeat(22));
     let outcomes = cause(Code::TagNotFound);
     let times = Times { now: at(0), probed: None, next_probe: None };
-    for event in report(&check, News::Outcomes(&outcomes), times).announcements {
+    for event in report(&check, News::Outcomes(&outcomes), &[], times).announcements {
         assert!(event.name.len() <= 253, "{}", event.name);
         assert!(!event.name.contains("..") && !event.name.contains("-."), "{}", event.name);
     }

@@ -1,0 +1,142 @@
+//! Observe: what the watches say goes into the index of failing pods and the store of checks,
+//! and what changed is looked at.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use futures::stream::{self, Stream, StreamExt};
+use kube::Client;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::{self, Event};
+use tracing::warn;
+
+use crate::api::RegistryCheck;
+use crate::target::pod::Pod;
+
+use super::pods::{Index, Key};
+use super::watching::listings::Scope;
+use super::watching::merged::Merged;
+use super::watching::{is_refusal, watch_each};
+use super::{Context, chain, key_of};
+
+/// The kinds that are watched, as the log has them.
+const PODS: &str = "Pod";
+const CHECKS: &str = "RegistryCheck";
+
+/// Keeps the index of failing pods, for ever.
+pub(super) async fn pods(context: &Context, client: &Client) {
+    let watched = &context.settings.watched;
+    let mut awaited: BTreeSet<Scope> = watched.iter().cloned().map(Some).collect();
+    if awaited.is_empty() {
+        awaited.insert(None);
+    }
+    let mut events = std::pin::pin!(watch_each::<Pod>(client, watched));
+    while let Some((scope, event)) = events.next().await {
+        let is_settled = match (&scope, event) {
+            (_, Ok(event)) if context.is_own(&event) => false,
+            (_, Ok(event)) => {
+                let keys = index_event(&mut context.index(), &scope, &event);
+                context.tell_changed(keys);
+                let is_listed = matches!(event, Event::InitDone);
+                if let (Some(namespace), true) = (&scope, is_listed) {
+                    context.refusals.watched(namespace, PODS);
+                }
+                is_listed
+            }
+            (Some(namespace), Err(error)) if is_refusal(&error) => {
+                context.refusals.refused(namespace, PODS);
+                true
+            }
+            (_, Err(error)) => {
+                context.telemetry.reconcile_failed("WatchPods");
+                warn!(error = %chain(&error), "the watch of pods failed; trying again");
+                false
+            }
+        };
+        if is_settled {
+            awaited.remove(&scope);
+            if awaited.is_empty() {
+                context.telemetry.pods_listed();
+            }
+        }
+    }
+}
+
+fn index_event(index: &mut Index, scope: &Scope, event: &Event<Pod>) -> BTreeSet<Key> {
+    match event {
+        Event::Init => {
+            index.list_begins(scope);
+            BTreeSet::new()
+        }
+        Event::InitApply(pod) | Event::Apply(pod) => index.apply(pod),
+        Event::InitDone => index.list_ends(scope),
+        Event::Delete(pod) => index.delete(pod),
+    }
+}
+
+/// All checks that are watched, as one watch.
+pub(super) fn checks(
+    context: &Arc<Context>,
+    client: &Client,
+) -> impl Stream<Item = watcher::Result<Event<RegistryCheck>>> + Send + use<> {
+    let watched = &context.settings.watched;
+    let mut merged = Merged::new(watched);
+    let events = watch_each::<RegistryCheck>(client, watched);
+    let (context, observer) = (Arc::clone(context), Arc::clone(context));
+    let merged = events.flat_map(move |(scope, event)| {
+        let events = match (&scope, event) {
+            (Some(namespace), Err(error)) if is_refusal(&error) => {
+                context.refusals.refused(namespace, CHECKS);
+                merged.refused(namespace).into_iter().map(Ok).collect()
+            }
+            (_, Err(error)) => vec![Err(error)],
+            (_, Ok(event)) => {
+                if let (Some(namespace), Event::InitDone) = (&scope, &event) {
+                    context.refusals.watched(namespace, CHECKS);
+                }
+                merged.next(&scope, event).into_iter().map(Ok).collect()
+            }
+        };
+        stream::iter(events)
+    });
+    merged.inspect(move |event| observe(&observer, event))
+}
+
+/// A check that went may leave failing pods behind, and takes what is remembered of it along.
+fn observe(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
+    match event {
+        Ok(Event::Delete(check)) => {
+            if let Some(uid) = &check.metadata.uid {
+                context.memory().remove(uid);
+                context.no_targets(uid);
+            }
+            context.tell_changed(key_of(check).into_iter().collect());
+        }
+        Ok(Event::Init | Event::InitApply(_) | Event::InitDone | Event::Apply(_)) => {}
+        Err(error) => {
+            context.telemetry.reconcile_failed("WatchChecks");
+            warn!(error = %chain(error), "the watch of RegistryChecks failed; trying again");
+        }
+    }
+}
+
+/// A list of all checks is complete, and in the store. Each is looked at: what changed while
+/// there was no watch was shown to the reconcile before the store had it. What is remembered
+/// of checks that went meanwhile goes, and pods without a check get one.
+pub(super) fn list(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
+    if !matches!(event, Ok(Event::InitDone)) {
+        return;
+    }
+    context.telemetry.checks_listed();
+    let checks = context.checks.state();
+    let uids: HashSet<&String> =
+        checks.iter().filter_map(|check| check.metadata.uid.as_ref()).collect();
+    context.memory().retain(|uid, _| uids.contains(uid));
+    context.ledger().retain_checks(|uid| uids.contains(&uid.to_owned()));
+    for check in &checks {
+        // The receiver lives as long as this context is in use.
+        let _unheard = context.triggers.send(ObjectRef::from_obj(check.as_ref()));
+    }
+    let keys = context.index().keys();
+    context.tell_changed(keys);
+}

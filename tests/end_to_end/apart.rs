@@ -1,0 +1,230 @@
+//! An API server apart from the ground's: another start of the same program with storage of its
+//! own. No kubelet and no controller is at it, so that a test has it for itself, and plays them.
+
+use std::fmt::Debug;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use registrycheck::api::RegistryCheck;
+use registrycheck::install;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::ground::{eventually, ground, pod};
+
+/// The namespace of the controller, of its account and of its Lease.
+pub(super) const HOME: &str = "home";
+const ACCOUNT: &str = "narrow";
+
+/// The rules of the installation's Role or ClusterRole.
+pub(super) fn rules(kind: &str) -> Vec<Value> {
+    let objects = install::manifests(&install::Options::default());
+    let is_it =
+        |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == install::NAME;
+    objects.iter().find(is_it).unwrap()["rules"].as_array().unwrap().clone()
+}
+
+/// Makes an object.
+pub(super) async fn create<K>(api: &Api<K>, object: Value)
+where
+    K: Clone + DeserializeOwned + Debug + Serialize,
+{
+    api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+}
+
+/// A process that ends with the test.
+pub(super) struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+/// The server.
+pub(super) struct Apart {
+    /// A client, as its administrator.
+    pub(super) client: Client,
+    /// How its administrator reaches it.
+    pub(super) kubeconfig: Kubeconfig,
+    name: &'static str,
+    _server: Running,
+}
+
+/// The command line of the ground's API server.
+fn api_server() -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap();
+    let commands =
+        processes.filter_map(|entry| fs::read(entry.unwrap().path().join("cmdline")).ok());
+    let words = commands.map(|command| {
+        let words = command.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        words.map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>()
+    });
+    words
+        .into_iter()
+        .find(|words| words.get(1).is_some_and(|word| word == "kube-apiserver"))
+        .unwrap()
+}
+
+fn start(command: &mut Command, log: &str) -> Running {
+    let log = fs::File::create(ground().logs().join(log)).unwrap();
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    Running(command.spawn().unwrap())
+}
+
+impl Apart {
+    /// Starts one on a port of its own, with further arguments, and with the custom resource. It
+    /// writes down every request.
+    pub(super) async fn start(name: &'static str, port: u16, extra: &[String]) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let policy = json!({
+            "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
+            "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}],
+        });
+        let (directory, file) = (ground().logs(), |what: &str| format!("{what}-{name}"));
+        let policy_file = directory.join(file("audit-policy"));
+        fs::write(&policy_file, policy.to_string()).unwrap();
+        let words = api_server();
+        let ours = ["--bind-address=", "--secure-port=", "--advertise-address="];
+        let kept = words[1..].iter().filter(|word| !ours.iter().any(|flag| word.starts_with(flag)));
+        let server = start(
+            Command::new(&words[0])
+                .args(kept)
+                .args(["--bind-address=10.0.0.10", "--advertise-address=10.0.0.10"])
+                .args([format!("--secure-port={port}"), format!("--etcd-prefix=/{name}")])
+                .arg(format!("--audit-policy-file={}", policy_file.display()))
+                .arg(format!("--audit-log-path={}", directory.join(file("audit")).display()))
+                .args(extra),
+            &format!("kube-apiserver-{name}.log"),
+        );
+        let kubeconfig =
+            fs::read_to_string(ground().facts["kubeconfig"].as_str().unwrap()).unwrap();
+        let mut kubeconfig = Kubeconfig::from_yaml(&kubeconfig).unwrap();
+        let cluster = kubeconfig.clusters[0].cluster.as_mut().unwrap();
+        cluster.server = Some(format!("https://10.0.0.10:{port}"));
+        cluster.certificate_authority = None;
+        cluster.insecure_skip_tls_verify = Some(true);
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.unwrap();
+        let client = Client::try_from(config).unwrap();
+        let version = || async { client.apiserver_version().await.ok() };
+        eventually("the second API server", version).await;
+        let crds = Api::<CustomResourceDefinition>::all(client.clone());
+        let crd = serde_json::from_value(install::crd()).unwrap();
+        eventually("the CRD to be taken", || async {
+            crds.create(&PostParams::default(), &crd).await.ok()
+        })
+        .await;
+        let checks = Api::<RegistryCheck>::all(client.clone());
+        let listed = || async { checks.list(&ListParams::default()).await.ok() };
+        eventually("the CRD to be served", listed).await;
+        Self { client, kubeconfig, name, _server: server }
+    }
+
+    /// Makes the account default, which no controller manager makes here and admission wants.
+    pub(super) async fn make_account(&self, namespace: &str) {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
+        let account = serde_json::from_value(json!({"metadata": {"name": "default"}})).unwrap();
+        eventually("the account default", || async {
+            accounts.create(&PostParams::default(), &account).await.ok()
+        })
+        .await;
+    }
+
+    /// Makes a namespace, and gives the account these rights in it.
+    pub(super) async fn open(&self, namespace: &str, rules: &[Value]) {
+        let client = &self.client;
+        let made = json!({"metadata": {"name": namespace}});
+        create(&Api::<Namespace>::all(client.clone()), made).await;
+        self.make_account(namespace).await;
+        let metadata = json!({"name": ACCOUNT});
+        let role = json!({"metadata": metadata, "rules": rules});
+        create(&Api::<Role>::namespaced(client.clone(), namespace), role).await;
+        let group = "rbac.authorization.k8s.io";
+        let binding = json!({
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": ACCOUNT},
+            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": HOME}],
+        });
+        create(&Api::<RoleBinding>::namespaced(client.clone(), namespace), binding).await;
+    }
+
+    /// Makes the account, which has the rights that were given with [`Self::open`] and no
+    /// others; how it reaches the server.
+    pub(super) async fn account(&self) -> Kubeconfig {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), HOME);
+        create(&accounts, json!({"metadata": {"name": ACCOUNT}})).await;
+        let request: TokenRequest =
+            serde_json::from_value(json!({"spec": {"audiences": []}})).unwrap();
+        let made = accounts.create_token_request(ACCOUNT, &PostParams::default(), &request).await;
+        let token = made.unwrap().status.unwrap().token;
+        let mut kubeconfig = serde_json::to_value(&self.kubeconfig).unwrap();
+        kubeconfig["users"][0]["user"] = json!({"token": token});
+        serde_json::from_value(kubeconfig).unwrap()
+    }
+
+    /// What the account asked for: namespace, request and status.
+    pub(super) fn requests(&self) -> Vec<(String, String, u64)> {
+        let log = fs::read_to_string(self.file("audit")).unwrap();
+        // The last line may still be written.
+        let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let user = format!("system:serviceaccount:{HOME}:{ACCOUNT}");
+        let ours = events.filter(|event| event["user"]["username"] == user.as_str());
+        ours.map(|event| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let request = format!("{} {}", text(&event["verb"]), text(&event["requestURI"]));
+            let status = event["responseStatus"]["code"].as_u64().unwrap_or_default();
+            (text(&event["objectRef"]["namespace"]), request, status)
+        })
+        .collect()
+    }
+
+    /// Makes a pod that waits for an image, with these words.
+    pub(super) async fn fail(&self, namespace: &str, name: &str, image: &str, words: &str) {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let object = serde_json::from_value(pod(name, image, &[])).unwrap();
+        pods.create(&PostParams::default(), &object).await.unwrap();
+        let waiting = json!({"reason": "ErrImagePull", "message": words});
+        let status = json!({"status": {"containerStatuses": [{
+            "name": "main", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": waiting},
+        }]}});
+        pods.patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
+    }
+
+    /// A file of the ground's logs that has this server's name.
+    fn file(&self, what: &str) -> PathBuf {
+        ground().logs().join(format!("{what}-{}", self.name))
+    }
+
+    /// Runs the controller, as whoever the kubeconfig is of.
+    pub(super) fn controller(&self, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Running {
+        let path = self.file("kubeconfig");
+        fs::write(&path, serde_json::to_string(kubeconfig).unwrap()).unwrap();
+        let authorities = self.file("authorities");
+        fs::create_dir_all(&authorities).unwrap();
+        fs::copy(ground().ca(), authorities.join("ca.crt")).unwrap();
+        start(
+            Command::new(env!("CARGO_BIN_EXE_registrycheck"))
+                .arg("run")
+                .arg(format!("--ca-directory={}", authorities.display()))
+                .args(arguments)
+                .env("KUBECONFIG", &path),
+            &format!("controller-{}", self.name),
+        )
+    }
+
+    /// What the controller has logged.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.file("controller")).unwrap()
+    }
+}
