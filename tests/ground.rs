@@ -151,6 +151,15 @@ pub(crate) fn install(extra: &[&str]) {
     kubectl(&["rollout", "status", &deployment, "-n", install::NAME, "--timeout=60s"]);
 }
 
+/// What the installed controller's pod says at `/metrics`; `None` while it says nothing.
+pub(crate) fn metrics() -> Option<String> {
+    let pods = kubectl(&["get", "pods", "-n", install::NAME, "-o", "name"]);
+    let pod = pods.lines().next()?.trim_start_matches("pod/").to_owned();
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/metrics", install::NAME);
+    let (answered, metrics) = try_kubectl(&["get", "--raw", &path], "");
+    answered.then_some(metrics)
+}
+
 /// A namespace of its own for one test.
 pub(crate) struct Namespace {
     /// Its name.

@@ -14,7 +14,8 @@ use registrycheck::api::{ConditionStatus, FindingStatus, RegistryCheck, Severity
 use serde_json::{Value, json};
 
 use super::apart::{Apart, HOME, create, rules};
-use crate::ground::{USER, eventually, ready};
+use super::installed;
+use crate::ground::{self, USER, eventually, kubectl, ready};
 
 const NAMESPACE: &str = "shop";
 /// What no token may be known by afterwards.
@@ -51,9 +52,9 @@ async fn metrics() -> String {
     }
 }
 
-fn series(secret: &str, registry: &str) -> String {
+fn series(namespace: &str, secret: &str, registry: &str) -> String {
     format!(
-        "registrycheck_credential_expiry_timestamp_seconds{{namespace=\"{NAMESPACE}\",secret=\"{secret}\",registry=\"{registry}\"}}"
+        "registrycheck_credential_expiry_timestamp_seconds{{namespace=\"{namespace}\",secret=\"{secret}\",registry=\"{registry}\"}}"
     )
 }
 
@@ -198,7 +199,7 @@ async fn a_credential_that_ends_is_told_of_before_a_pod_fails() {
     for (name, registry, days) in
         [("regcred", "basic.test", 2), ("night", "bearer.test", 3), ("far", "far.test", 30)]
     {
-        let expected = format!("{} {}", series(name, registry), after(days).as_second());
+        let expected = format!("{} {}", series(NAMESPACE, name, registry), after(days).as_second());
         eventually(&expected, || async { metrics().await.contains(&expected).then_some(()) }).await;
     }
     let note = eventually_told(&apart, "Deployment", "api").await;
@@ -216,7 +217,7 @@ async fn a_credential_that_ends_is_told_of_before_a_pod_fails() {
     // Another start says nothing twice.
     drop(controller);
     let _controller = apart.controller(&kubeconfig, &arguments);
-    let night = series("night", "bearer.test");
+    let night = series(NAMESPACE, "night", "bearer.test");
     eventually("the series after a restart", || async {
         metrics().await.contains(&night).then_some(())
     })
@@ -241,7 +242,7 @@ async fn a_credential_that_ends_is_told_of_before_a_pod_fails() {
     let stateful_sets: Api<StatefulSet> = Api::namespaced(client(), NAMESPACE);
     stateful_sets.delete("store", &now).await.unwrap();
     Api::<Secret>::namespaced(client(), NAMESPACE).delete("regcred", &now).await.unwrap();
-    for gone in [series("far", "far.test"), series("regcred", "basic.test")] {
+    for gone in [series(NAMESPACE, "far", "far.test"), series(NAMESPACE, "regcred", "basic.test")] {
         let what = format!("{gone} to go");
         eventually(&what, || async {
             let metrics = metrics().await;
@@ -250,4 +251,36 @@ async fn a_credential_that_ends_is_told_of_before_a_pod_fails() {
         .await;
     }
     check_what_got_out(&apart).await;
+}
+
+/// The installed controller tells of what its checks read, and a series goes with its secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_goes_with_its_secret() {
+    installed();
+    let namespace = ground::Namespace::new("expiry").await;
+    #[expect(clippy::disallowed_methods, reason = "tokens end at the real time")]
+    let end = Timestamp::now() + SignedDuration::from_hours(48);
+    namespace.secret("regcred", "basic.test", &token(end));
+    namespace.make_check(
+        "basic.test",
+        &json!({
+            "registry": "basic.test", "images": ["basic.test/shop/api:v1"],
+            "imagePullSecrets": [{"name": "regcred"}],
+        }),
+    );
+    namespace.ready("basic.test", ConditionStatus::False, "CredentialRejected").await;
+    let series = format!("{} {}", series("expiry", "regcred", "basic.test"), end.as_second());
+    let has_series = |expected: bool| {
+        let series = series.clone();
+        move || {
+            let series = series.clone();
+            async move {
+                let metrics = ground::metrics()?;
+                (metrics.contains(&series) == expected).then_some(())
+            }
+        }
+    };
+    eventually(&series, has_series(true)).await;
+    kubectl(&["delete", "secret", "regcred", "-n", "expiry"]);
+    eventually("the series to go", has_series(false)).await;
 }

@@ -7,7 +7,7 @@ use registrycheck::api::ConditionStatus;
 use registrycheck::{install, node};
 
 use super::installed;
-use crate::ground::{Namespace, eventually, ground, kubectl, ready, try_kubectl};
+use crate::ground::{Namespace, eventually, ground, kubectl, metrics, ready, try_kubectl};
 
 const ACCOUNT: &str = "system:serviceaccount:registrycheck:registrycheck";
 
@@ -93,11 +93,7 @@ async fn no_password_gets_out() {
     let logs =
         kubectl(&everything) + &try_kubectl(&[&everything[..], &["--previous"]].concat(), "").1;
     let metrics = eventually("the metrics", || async {
-        let pods = kubectl(&["get", "pods", "-n", install::NAME, "-o", "name"]);
-        let pod = pods.lines().next()?.trim_start_matches("pod/").to_owned();
-        let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/metrics", install::NAME);
-        let (answered, metrics) = try_kubectl(&["get", "--raw", &path], "");
-        (answered && metrics.contains("registrycheck_affected_pods{")).then_some(metrics)
+        metrics().filter(|metrics| metrics.contains("registrycheck_affected_pods{"))
     })
     .await;
     for (what, text, expected) in [
