@@ -16,7 +16,7 @@ use super::listings::{Listings, Scope};
 #[derive(Debug)]
 pub(in crate::controller) struct Merged {
     /// The namespaces that the one list still waits for.
-    awaited: BTreeSet<String>,
+    unlisted: BTreeSet<String>,
     listings: Listings,
     /// The checks by namespace and name: whole until the one list ends, without their status
     /// after it.
@@ -26,7 +26,7 @@ pub(in crate::controller) struct Merged {
 impl Merged {
     /// Nothing of these namespaces is listed yet.
     pub(in crate::controller) fn new(namespaces: &BTreeSet<String>) -> Self {
-        Self { awaited: namespaces.clone(), listings: Listings::default(), known: BTreeMap::new() }
+        Self { unlisted: namespaces.clone(), listings: Listings::default(), known: BTreeMap::new() }
     }
 
     /// What the one watch says when the watch of `scope` says `event`.
@@ -44,7 +44,7 @@ impl Merged {
             Event::InitApply(check) | Event::Apply(check) => {
                 let key = key(&check);
                 self.listings.saw(&key.0, &key.1);
-                if self.awaited.is_empty() {
+                if self.unlisted.is_empty() {
                     self.known.insert(key, without_status(&check));
                     vec![Event::Apply(check)]
                 } else {
@@ -54,7 +54,7 @@ impl Merged {
             }
             Event::Delete(check) => {
                 self.known.remove(&key(&check));
-                if self.awaited.is_empty() { vec![Event::Delete(check)] } else { Vec::new() }
+                if self.unlisted.is_empty() { vec![Event::Delete(check)] } else { Vec::new() }
             }
             Event::InitDone => {
                 let seen = self.listings.ends(scope).unwrap_or_default();
@@ -62,7 +62,7 @@ impl Merged {
                     |(of, name): &(String, String)| of == namespace && !seen.contains(name);
                 let gone: Vec<_> = self.known.keys().filter(|key| is_gone(key)).cloned().collect();
                 let gone: Vec<_> = gone.iter().filter_map(|key| self.known.remove(key)).collect();
-                if self.awaited.is_empty() {
+                if self.unlisted.is_empty() {
                     return gone.into_iter().map(Event::Delete).collect();
                 }
                 self.settled(namespace)
@@ -77,8 +77,8 @@ impl Merged {
 
     /// The one list, where this namespace was the last that it waited for.
     fn settled(&mut self, namespace: &str) -> Vec<Event<RegistryCheck>> {
-        let was_awaited = self.awaited.remove(namespace);
-        if !was_awaited || !self.awaited.is_empty() {
+        let was_unlisted = self.unlisted.remove(namespace);
+        if !was_unlisted || !self.unlisted.is_empty() {
             return Vec::new();
         }
         let mut events = vec![Event::Init];
