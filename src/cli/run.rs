@@ -23,6 +23,10 @@ use super::{
     shutdown,
 };
 
+/// What is logged where `RUST_LOG` does not say: the failures of watches are told by whoever
+/// watches, and a lasting one once.
+const FILTER: &str = "info,kube_runtime::watcher=error";
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Where to serve /livez, /readyz and /metrics.
@@ -67,7 +71,7 @@ pub(super) struct Arguments {
 ///
 /// Where it cannot start, or its server fails.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if arguments.log_json {
         subscriber.json().init();

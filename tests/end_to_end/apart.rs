@@ -42,7 +42,7 @@ where
 }
 
 /// A process that ends with the test.
-pub(super) struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -1,6 +1,10 @@
 //! Expiry: a pull secret whose token ends soon is told of before a pod fails, also of workloads
 //! that have no pod at all.
 
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
@@ -10,10 +14,10 @@ use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams};
-use registrycheck::api::{ConditionStatus, FindingStatus, RegistryCheck, Severity};
+use registrycheck::api::{ConditionStatus, Confidence, FindingStatus, RegistryCheck, Severity};
 use serde_json::{Value, json};
 
-use super::apart::{Apart, HOME, create, rules};
+use super::apart::{Apart, HOME, Running, create, rules};
 use super::installed;
 use crate::ground::{self, USER, eventually, kubectl, ready};
 
@@ -253,34 +257,58 @@ async fn a_credential_that_ends_is_told_of_before_a_pod_fails() {
     check_what_got_out(&apart).await;
 }
 
-/// The installed controller tells of what its checks read, and a series goes with its secret.
+/// A registry that takes this password alone, for as long as the test goes on.
+fn play(host: &str, password: &str) -> Running {
+    let auth = json!({"scheme": "basic", "users": {USER: password}});
+    let host =
+        json!({"name": host, "case": host, "auth": auth, "images": {"shop/api:v1": "image"}});
+    let file = ground::ground().logs().join("expiry.json");
+    fs::write(&file, json!([host]).to_string()).unwrap();
+    let command = Command::new("ground").arg("misbehave").arg(&file).stdout(Stdio::piped()).spawn();
+    let mut child = command.unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n", "the registry did not start");
+    Running(child)
+}
+
+/// What can be pulled stays ready beside the warning, and the installed controller's series goes
+/// with the secret.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_series_goes_with_its_secret() {
+async fn what_can_be_pulled_stays_ready_beside_the_warning() {
+    const HOST: &str = "ending.lab.test";
     installed();
-    let namespace = ground::Namespace::new("expiry").await;
     #[expect(clippy::disallowed_methods, reason = "tokens end at the real time")]
     let end = Timestamp::now() + SignedDuration::from_hours(48);
-    namespace.secret("regcred", "basic.test", &token(end));
-    namespace.make_check(
-        "basic.test",
-        &json!({
-            "registry": "basic.test", "images": ["basic.test/shop/api:v1"],
-            "imagePullSecrets": [{"name": "regcred"}],
-        }),
-    );
-    namespace.ready("basic.test", ConditionStatus::False, "CredentialRejected").await;
-    let series = format!("{} {}", series("expiry", "regcred", "basic.test"), end.as_second());
+    let _registry = play(HOST, &token(end));
+    let namespace = ground::Namespace::new("expiry").await;
+    namespace.secret("regcred", HOST, &token(end));
+    let image = format!("{HOST}/shop/api:v1");
+    let spec =
+        json!({"registry": HOST, "images": [image], "imagePullSecrets": [{"name": "regcred"}]});
+    namespace.make_check(HOST, &spec);
+    let check = namespace.ready(HOST, ConditionStatus::True, "Pullable").await;
+    let findings = check.status.unwrap().findings;
+    let codes: Vec<&str> = findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["CredentialExpiring", "Pullable"]);
+    assert_eq!(findings[0].severity, Severity::Warning);
+    assert_eq!(findings[0].confidence, Confidence::Certain);
+    assert_eq!(findings[0].images, [image]);
+    let events = namespace.events_of(HOST).await;
+    let reasons: Vec<_> = events.iter().map(|event| event.reason.as_deref()).collect();
+    assert_eq!(reasons, [Some("CredentialExpiring")]);
+    let series = format!("{} {}", series("expiry", "regcred", HOST), end.as_second());
     let has_series = |expected: bool| {
-        let series = series.clone();
-        move || {
-            let series = series.clone();
-            async move {
-                let metrics = ground::metrics()?;
-                (metrics.contains(&series) == expected).then_some(())
-            }
-        }
+        let series = &series;
+        move || async move { (ground::metrics()?.contains(series) == expected).then_some(()) }
     };
     eventually(&series, has_series(true)).await;
+
     kubectl(&["delete", "secret", "regcred", "-n", "expiry"]);
+    let asked = "registrycheck.dev/requestedAt=now";
+    kubectl(&["annotate", "registrycheck", HOST, "-n", "expiry", asked]);
+    let check = namespace.ready(HOST, ConditionStatus::False, "PullSecretMissing").await;
+    let findings = check.status.unwrap().findings;
+    assert!(findings.iter().all(|finding| finding.code != "CredentialExpiring"), "{findings:?}");
     eventually("the series to go", has_series(false)).await;
 }
