@@ -86,6 +86,13 @@ pub enum Provenance {
     },
     /// The credential of nobody that the credential provider for Azure gives beside it.
     Strangers,
+    /// What a client of container engines keeps on the machine where a command was typed.
+    Client {
+        /// What has it.
+        source: ClientSource,
+        /// The entry's name in it, as it is written there.
+        key: String,
+    },
 }
 
 impl Provenance {
@@ -93,7 +100,7 @@ impl Provenance {
     pub fn pull_secret(&self) -> Option<&str> {
         match self {
             Self::PullSecret { secret, .. } => Some(secret),
-            Self::Node { .. } | Self::Azure { .. } | Self::Strangers => None,
+            Self::Node { .. } | Self::Azure { .. } | Self::Strangers | Self::Client { .. } => None,
         }
     }
 }
@@ -103,6 +110,7 @@ impl fmt::Display for Provenance {
         match self {
             Self::PullSecret { secret, key } => write!(formatter, "secret {secret} (key {key})"),
             Self::Node { source, key } => write!(formatter, "{source} (key {key})"),
+            Self::Client { source, key } => write!(formatter, "{source} (key {key})"),
             Self::Azure { identity } => identity.fmt(formatter),
             Self::Strangers => write!(
                 formatter,
@@ -136,6 +144,32 @@ impl fmt::Display for NodeSource {
         match self {
             Self::File { file } => write!(formatter, "node file {file}"),
             Self::Provider { provider } => write!(formatter, "credential provider {provider}"),
+        }
+    }
+}
+
+/// What a client of container engines keeps its logins in (github.com/docker/cli v28,
+/// cli/config/credentials).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum ClientSource {
+    /// A file in the form of Docker's `config.json`.
+    File {
+        /// Its path.
+        file: String,
+    },
+    /// A credential helper.
+    Helper {
+        /// The program.
+        program: String,
+    },
+}
+
+impl fmt::Display for ClientSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file } => formatter.write_str(file),
+            Self::Helper { program } => write!(formatter, "credential helper {program}"),
         }
     }
 }

@@ -4,6 +4,7 @@ mod account_tokens;
 mod check;
 mod cluster;
 mod credentials;
+mod doctor;
 mod explain;
 mod files;
 mod installation;
@@ -40,6 +41,8 @@ enum Command {
     Run(Box<run::Arguments>),
     /// Say whether an image can be pulled from here, what stops it, and what to do.
     Check(Box<check::Arguments>),
+    /// Say what this machine lacks for a login at a registry, and for a pull with Docker or Podman.
+    Doctor(Box<doctor::Arguments>),
     /// Say which credentials the kubelet would use for an image, in which order, and why not
     /// the others.
     Credentials(Box<credentials::Arguments>),
@@ -119,6 +122,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(arguments) => run::run(*arguments)?,
         Command::Check(arguments) => return check::run(&arguments),
+        Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Credentials(arguments) => return credentials::run(&arguments),
         Command::Crd => print(&install::yaml(&[install::crd()])?)?,
         Command::Manifests(arguments) => {

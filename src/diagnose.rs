@@ -31,6 +31,7 @@ pub mod remedy;
 pub mod setting;
 mod unsent;
 pub mod words;
+pub mod workstation;
 
 pub use agreement::{Heard, contradict};
 pub use content::leave_platform_open;

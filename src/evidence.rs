@@ -15,6 +15,7 @@ mod end;
 pub mod login;
 pub mod node;
 pub mod told;
+pub mod workstation;
 
 pub use end::{
     Answer, Certificate, CertificateProblem, End, Failure, Hop, NotSent, RegistryError, Role,

@@ -28,6 +28,7 @@ pub mod access;
 pub mod evidence;
 pub mod resolve;
 pub mod probe;
+pub mod workstation;
 pub mod diagnose;
 pub mod record;
 pub mod node;

@@ -12,6 +12,7 @@ use crate::complaint::Complaint;
 use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code};
 use crate::evidence::Evidence;
 use crate::evidence::login::Login;
+use crate::evidence::workstation::Workstation;
 use crate::image::ImageRef;
 
 /// The version of the form that is written, and the only one that is read.
@@ -46,6 +47,8 @@ pub enum Seen {
     Login(Box<Login>),
     /// Nothing was asked, since what is known decides.
     Unprobed(Unprobed),
+    /// The machine was looked at on which a command was typed, and perhaps a registry from there.
+    Workstation(Box<Workstation>),
 }
 
 /// What is known of an image of which nothing was asked.
@@ -64,6 +67,9 @@ impl Record {
         match &self.seen {
             Seen::Evidence(evidence) => self.of_evidence(evidence),
             Seen::Login(login) => diagnose::login::diagnose(&self.namespace, login),
+            Seen::Workstation(workstation) => {
+                diagnose::workstation::diagnose(&self.namespace, workstation)
+            }
             Seen::Unprobed(Unprobed { image, gaps }) => explained(self.subject(image), gaps)
                 .unwrap_or_else(|| {
                     diagnose::skipped(format!("{image} was not looked at"), String::new())

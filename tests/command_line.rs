@@ -2,6 +2,7 @@
 
 mod azure;
 mod check;
+pub(crate) mod doctor;
 mod hosts;
 mod node;
 

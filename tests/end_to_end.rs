@@ -16,6 +16,7 @@ mod apart;
 mod check;
 mod credentials;
 mod describe;
+mod doctor;
 mod events;
 mod expiry;
 mod lifecycle;

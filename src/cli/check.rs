@@ -8,13 +8,15 @@ mod answer;
 mod asked;
 mod on_node;
 mod surroundings;
+mod way;
 
+pub(super) use answer::Source;
 pub(super) use asked::Asked;
+pub(super) use way::Way;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -22,15 +24,15 @@ use clap::Args;
 use crate::diagnose::{Subject, Verdict};
 use crate::evidence::login::Login;
 use crate::evidence::{Evidence, Step, Vantage};
+use crate::image::ImageRef;
 use crate::image::platform::Platform;
-use crate::image::{Host, ImageRef};
-use crate::probe::{self, Options, Prober};
+use crate::probe::{Options, Prober};
 use crate::record::{self, Record, Seen, Unprobed};
 use crate::resolve::hosts::{self, Endpoint};
 
 use super::Output;
 use super::node::NodeArguments;
-use answer::{Answer, Source};
+use answer::Answer;
 use surroundings::Surroundings;
 
 /// The arguments of the command.
@@ -92,24 +94,8 @@ pub(super) struct Arguments {
     /// holds no password.
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
-    /// How long all of it may take, such as 20s or 2m.
-    #[arg(long, default_value = "20s", value_parser = super::parse_duration, value_name = "DURATION")]
-    timeout: Duration,
-    /// A token service outside its registry's own domain that may be sent credentials; may be
-    /// given several times.
-    #[arg(long = "token-host", value_name = "HOST")]
-    token_hosts: Vec<String>,
-    /// A registry (host or host:port) that is asked over plain HTTP; may be given several times.
-    #[arg(long = "insecure-host", value_name = "HOST")]
-    insecure_hosts: Vec<String>,
-    /// A file of certificates (PEM) to trust beside those of the system; may be given several
-    /// times.
-    #[arg(long = "ca-file", value_name = "FILE")]
-    ca_files: Vec<PathBuf>,
-    /// Ask also a registry whose name leads to this machine. One that is called localhost, or by
-    /// a loopback address, is asked without it.
-    #[arg(long)]
-    allow_loopback: bool,
+    #[command(flatten)]
+    way: Way,
 }
 
 pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
@@ -125,17 +111,29 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let asked = Asked::parse(&arguments.image)?;
     super::install_cryptography()?;
     let (record, surroundings) = super::runtime()?.block_on(look(arguments, &asked))?;
-    if let Some(file) = &arguments.evidence {
-        write_evidence(file, &record)?;
+    answer_with(
+        Some(&asked),
+        &record,
+        &surroundings.origin,
+        arguments.output,
+        arguments.evidence.as_deref(),
+    )
+}
+
+/// Writes the evidence and the answer, and says with which status to end.
+pub(super) fn answer_with(
+    asked: Option<&Asked>,
+    record: &Record,
+    origin: &Source,
+    output: Output,
+    evidence: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
+    if let Some(file) = evidence {
+        write_evidence(file, record)?;
     }
     let diagnosis = record.diagnose();
-    let answer = Answer {
-        asked: &asked,
-        record: &record,
-        diagnosis: &diagnosis,
-        origin: &surroundings.origin,
-    };
-    super::print(&match arguments.output {
+    let answer = Answer { asked, record, diagnosis: &diagnosis, origin };
+    super::print(&match output {
         Output::Text => answer.text(),
         Output::Json => serde_json::to_string_pretty(&answer.document())? + "\n",
         Output::Yaml => serde_yaml_ng::to_string(&answer.document())?,
@@ -151,29 +149,29 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<(Record, Surroundings)> {
     let image = &asked.image();
     let mut surroundings = surroundings::read(arguments, image).await?;
-    let prober = prober(arguments, asked.registry(), &surroundings)?;
+    let prober = arguments.way.prober(asked.registry(), &surroundings.api_server)?;
     let mut record = Record {
         version: record::VERSION,
         namespace: surroundings.namespace.clone(),
         complaint: surroundings.complaint.clone(),
         fresh: surroundings.fresh,
-        laxity: laxity(arguments),
+        laxity: arguments.way.laxity(),
         seen: Seen::Unprobed(Unprobed { image: image.clone(), gaps: Vec::new() }),
     };
     let access = surroundings.access(image).await;
     let complaint = surroundings.complaint.as_ref();
     let subject = Subject { namespace: &surroundings.namespace, image, complaint };
-    let observer: &(dyn Fn(&Step) + Sync) = if shows_progress(arguments) { &show } else { &|_| {} };
+    let observer = observer(arguments.output);
     let of_node = if record::explained(subject, &access.gaps).is_some() {
         None
     } else {
-        let (context, shows) = (arguments.context.as_deref(), shows_progress(arguments));
-        arguments.on_node.ask(context, asked, arguments.timeout, shows).await?
+        let (context, shows) = (arguments.context.as_deref(), shows_progress(arguments.output));
+        arguments.on_node.ask(context, asked, arguments.way.timeout, shows).await?
     };
     let of_the_node = of_node.as_ref().and_then(|of_node| of_node.platform.clone());
     let platform = arguments.platform.as_ref().or(of_the_node.as_ref());
     let endpoints = endpoints(arguments.hosts_dir.as_deref(), image, &prober)?;
-    let basic = Options::within(arguments.timeout, time_of_day());
+    let basic = Options::within(arguments.way.timeout, time_of_day());
     let options = Options { platform, endpoints: &endpoints, observer, ..basic };
     record.seen = if record::explained(subject, &access.gaps).is_some() {
         Seen::Unprobed(Unprobed { image: image.clone(), gaps: access.gaps })
@@ -217,38 +215,13 @@ pub(super) fn time_of_day() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-fn prober(
-    arguments: &Arguments,
-    registry: &Host,
-    surroundings: &Surroundings,
-) -> anyhow::Result<Prober> {
-    let mut ca_bundle_pem = Vec::new();
-    for file in &arguments.ca_files {
-        ca_bundle_pem.push(super::certificates_of(file)?);
-    }
-    let settings = probe::Settings {
-        ca_bundle_pem,
-        token_hosts: arguments.token_hosts.clone(),
-        // Who writes localhost on a command line means this very machine.
-        allow_loopback: arguments.allow_loopback || asked::is_this_machine(registry),
-        insecure_hosts: arguments.insecure_hosts.clone(),
-        forbidden: surroundings.api_server.clone(),
-        proxies: super::proxies(),
-    };
-    Prober::new(settings).context("cannot prepare to probe")
+fn shows_progress(output: Output) -> bool {
+    matches!(output, Output::Text) && io::stderr().is_terminal()
 }
 
-/// In what this probe may be laxer than a node.
-fn laxity(arguments: &Arguments) -> Option<String> {
-    let files = arguments.ca_files.iter().map(|file| format!("trusting {}", file.display()));
-    let hosts = arguments.insecure_hosts.iter();
-    let hosts = hosts.map(|host| format!("with plain HTTP allowed for {host}"));
-    let notes: Vec<String> = files.chain(hosts).collect();
-    (!notes.is_empty()).then(|| notes.join(" and "))
-}
-
-fn shows_progress(arguments: &Arguments) -> bool {
-    matches!(arguments.output, Output::Text) && io::stderr().is_terminal()
+/// Who is told of each step: a person at a terminal.
+pub(super) fn observer(output: Output) -> &'static (dyn Fn(&Step) + Sync) {
+    if shows_progress(output) { &show } else { &|_| {} }
 }
 
 /// Shows a step as it happens. A terminal that has gone away stops nothing.

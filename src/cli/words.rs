@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::access::{Gap, NodeSource, Provenance, azure};
+use crate::access::{ClientSource, Gap, NodeSource, Provenance, azure};
 use crate::target::SecretSource;
 
 /// Where the secrets come from.
@@ -52,6 +52,15 @@ impl Holder {
         Self { secret: Some(secret.to_owned()), node_file: None, provider: None }
     }
 
+    fn client(source: ClientSource) -> Self {
+        match source {
+            ClientSource::File { file } => Self::node(NodeSource::File { file }),
+            ClientSource::Helper { program } => {
+                Self::node(NodeSource::Provider { provider: program })
+            }
+        }
+    }
+
     fn node(source: NodeSource) -> Self {
         match source {
             NodeSource::File { file } => {
@@ -71,6 +80,7 @@ pub(super) fn origin_of(provenance: &Provenance) -> (Holder, &str) {
         Provenance::Node { source, key } => (Holder::node(source.clone()), key),
         Provenance::Azure { .. } => (provider(), ""),
         Provenance::Strangers => (provider(), azure::STRANGERS_KEY),
+        Provenance::Client { source, key } => (Holder::client(source.clone()), key),
     }
 }
 

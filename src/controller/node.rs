@@ -186,7 +186,7 @@ impl Nodes {
                 let host_network = shape.host_network;
                 return NodeView { node, host_network, seen: NodeSeen::Walked { evidence } };
             }
-            Ok(Seen::Login(_) | Seen::Unprobed(_)) => {
+            Ok(Seen::Login(_) | Seen::Unprobed(_) | Seen::Workstation(_)) => {
                 Skipped::because("the node probe answers another question")
             }
             Err(skipped) => skipped,

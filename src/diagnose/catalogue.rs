@@ -141,6 +141,7 @@ codes! {
     CredentialProviderFailed,
     DockerUnavailable,
     DockerTooOld,
+    DockerConfigMalformed,
     CredentialHelperFailed,
     DnsNameNotFound,
     DnsFailure,

@@ -7,7 +7,7 @@ use crate::evidence::{Evidence, Vantage};
 use super::catalogue::{Code, Stage};
 use super::node::Skipped;
 use super::remedy::{either, is_azure};
-use super::{Finding, Subject, Verdict};
+use super::{Finding, Subject, Verdict, workstation};
 
 mod node;
 
@@ -239,6 +239,7 @@ pub(super) fn stale(subject: Subject<'_>, provenance: &Provenance) -> Finding {
         Provenance::Azure { .. } | Provenance::Strangers => {
             (provenance.to_string(), subject.remedy(Code::TokenExchangeDenied, None))
         }
+        Provenance::Client { source, .. } => (source.to_string(), workstation::take_out(subject)),
     };
     let message = format!(
         "{} serves {image} to anybody, and refuses the credential in {holder}, which is what breaks the pull",
@@ -246,6 +247,20 @@ pub(super) fn stale(subject: Subject<'_>, provenance: &Provenance) -> Finding {
     );
     Finding::new(Code::StaleCredential, Confidence::Certain, message, remedy)
         .of_credential(Some(provenance.to_string()))
+}
+
+/// The token service refuses a login and takes strangers. What is public cannot be pulled with
+/// that; whether the image in question is, nobody has asked.
+pub(super) fn stale_login(
+    subject: Subject<'_>,
+    provenance: &Provenance,
+    rejected: &str,
+) -> Finding {
+    let of_image = stale(subject, provenance);
+    let message = format!(
+        "{rejected}, and lets in whoever sends none, so this credential is what breaks the pull of whatever is public there"
+    );
+    Finding { message, confidence: Confidence::Likely, ..of_image }
 }
 
 /// Docker Hub gives a token to anybody and then answers alike for what is private and for
@@ -280,6 +295,9 @@ pub(super) fn rejected(
             format!("the user name or password of {source}"),
             node::put_right(registry, source, key),
         ),
+        Some(Provenance::Client { source, .. }) => {
+            (format!("the user name or password of {source}"), workstation::log_in_again(subject))
+        }
         Some(own @ (Provenance::Azure { .. } | Provenance::Strangers)) => {
             (own.to_string(), subject.remedy(Code::TokenExchangeDenied, None))
         }

@@ -1,5 +1,6 @@
 //! Findings about a login that was tried for no image at all.
 
+use crate::access::Provenance;
 use crate::api::Confidence;
 use crate::evidence::login::Login;
 use crate::evidence::{Attempt, End, Evidence, Hop, StepName};
@@ -18,7 +19,9 @@ pub fn diagnose(namespace: &str, login: &Login) -> Diagnosis {
     let Login { registry, opening, attempts, anonymous, gaps, .. } = login;
     let evidence = of_stand_in(login);
     let mut own = azure::failed_login(subject, &evidence);
-    let tried: Vec<&Attempt> = attempts.iter().chain(anonymous).collect();
+    // Beside credentials, what a stranger gets is only there to explain.
+    let stranger = anonymous.as_ref().filter(|_| attempts.is_empty());
+    let tried: Vec<&Attempt> = attempts.iter().chain(stranger).collect();
     let failures = tried.iter().copied().chain([opening]);
     let mut findings: Vec<Finding> =
         failures.filter_map(|attempt| finding(subject, attempt, &evidence)).collect();
@@ -40,6 +43,9 @@ pub fn diagnose(namespace: &str, login: &Login) -> Diagnosis {
         if matches!(opening.end, End::Challenged { .. }) && attempts.is_empty() && is_stranger {
             findings = credentials::absence(subject, gaps, own.take());
         }
+        if anonymous.as_ref().is_some_and(is_served) {
+            add_stale(subject, attempts, &mut findings);
+        }
         verdict_of_failure(&findings)
     };
     azure::misrouted(subject, &evidence, verdict, &mut findings);
@@ -50,6 +56,19 @@ pub fn diagnose(namespace: &str, login: &Login) -> Diagnosis {
     }
     rank(&mut findings);
     Diagnosis { verdict, findings, progress: Progress::default() }
+}
+
+/// A token service that refuses a login lets in whoever sends none. Somebody at a machine is told
+/// so first: there, to log out is all that it takes.
+fn add_stale(subject: Subject<'_>, attempts: &[Attempt], findings: &mut Vec<Finding>) {
+    let credential = attempts.first().and_then(|attempt| attempt.credential.as_ref());
+    let (Some(credential), Some(rejected)) = (credential, findings.first()) else { return };
+    let stale = credentials::stale_login(subject, credential, &rejected.message);
+    if matches!(credential, Provenance::Client { .. }) {
+        *findings = vec![stale];
+    } else {
+        findings.push(stale);
+    }
 }
 
 /// What was seen, as of the registry's image that nobody asks for.

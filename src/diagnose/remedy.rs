@@ -16,13 +16,16 @@ const PROGRAMS: &[&str] = &[
     "curl",
     "df",
     "docker",
+    "echo",
     "grep",
     "helm",
     "journalctl",
     "kubectl",
     "nslookup",
     "openssl",
+    "podman",
     "registrycheck",
+    "stat",
     "systemctl",
 ];
 
@@ -64,6 +67,11 @@ impl Subject<'_> {
     pub(super) fn remedy_with(self, code: Code, own: &[(&str, &str)]) -> String {
         let host = self.image.registry().as_str();
         filled(code, Names { subject: self, secret: NEW_SECRET, host, own })
+    }
+
+    /// The same of a host on the way.
+    pub(super) fn fill_at(self, template: &str, host: &str) -> String {
+        fill(template, Names { subject: self, secret: NEW_SECRET, host, own: &[] })
     }
 
     /// A remedy of one case, with its own names beside the common ones.
@@ -160,7 +168,7 @@ fn with_port(host: &str) -> String {
 }
 
 /// A name as a shell reads it: as it is where it is plain, else quoted, in one line.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
     if !name.is_empty() && !name.starts_with('-') && name.chars().all(is_plain) {
         return name.to_owned();

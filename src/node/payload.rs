@@ -129,6 +129,7 @@ pub fn read(text: &str, image: &ImageRef) -> Result<Seen, Unreadable> {
         Seen::Evidence(evidence) => (Some(&evidence.image), evidence.image.registry()),
         Seen::Login(login) => (None, &login.registry),
         Seen::Unprobed(Unprobed { image, .. }) => (Some(image), image.registry()),
+        Seen::Workstation(_) => return Err(Unreadable::OtherQuestion),
     };
     if registry != image.registry() || about.is_some_and(|about| about != image) {
         return Err(Unreadable::OtherQuestion);
@@ -141,7 +142,7 @@ pub fn read(text: &str, image: &ImageRef) -> Result<Seen, Unreadable> {
             login.vantage = Vantage::Node;
             Seen::Login(login)
         }
-        Seen::Unprobed(unprobed) => Seen::Unprobed(unprobed),
+        other @ (Seen::Unprobed(_) | Seen::Workstation(_)) => other,
     })
 }
 
@@ -173,7 +174,7 @@ fn attempts(seen: &mut Seen) -> Vec<&mut Attempt> {
             let of_azure = azure.iter_mut().flat_map(ways);
             [opening].into_iter().chain(attempts).chain(anonymous).chain(of_azure).collect()
         }
-        Seen::Unprobed(_) => Vec::new(),
+        Seen::Unprobed(_) | Seen::Workstation(_) => Vec::new(),
     }
 }
 
@@ -187,7 +188,7 @@ fn azure(seen: &mut Seen) -> Option<&mut Azure> {
     match seen {
         Seen::Evidence(evidence) => evidence.azure.as_deref_mut(),
         Seen::Login(login) => login.azure.as_deref_mut(),
-        Seen::Unprobed(_) => None,
+        Seen::Unprobed(_) | Seen::Workstation(_) => None,
     }
 }
 
@@ -195,7 +196,7 @@ fn lookups(seen: &mut Seen) -> Option<&mut Vec<Lookup>> {
     match seen {
         Seen::Evidence(evidence) => Some(&mut evidence.lookups),
         Seen::Login(login) => Some(&mut login.lookups),
-        Seen::Unprobed(_) => None,
+        Seen::Unprobed(_) | Seen::Workstation(_) => None,
     }
 }
 

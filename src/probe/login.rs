@@ -75,7 +75,10 @@ impl Walk<'_> {
             let credential = Some(credential.provenance.clone());
             login.attempts.push(Attempt { credential, lifetime, flaw, ..attempt });
         }
-        if let (Demand::Bearer(bearer), true) = (&demand, credentials.is_empty()) {
+        // Where a token service refuses all of them, what a stranger gets says whether they are
+        // what stands in the way.
+        let are_refused = login.attempts.iter().all(is_refused_token);
+        if let (Demand::Bearer(bearer), true) = (&demand, are_refused) {
             let attempt = self.token(bearer, None).await;
             self.tell(&attempt.steps);
             login.anonymous = Some(attempt);
@@ -164,4 +167,10 @@ impl Walk<'_> {
 /// The end where the registry, or its token service, has let somebody in.
 fn let_in() -> End {
     End::Served { digest: None, platform: None }
+}
+
+/// Whether the token service refused who asked.
+fn is_refused_token(attempt: &Attempt) -> bool {
+    matches!(&attempt.end, End::Answered { step: StepName::Token, answer, .. }
+        if answer.status == 401)
 }

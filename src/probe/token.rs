@@ -174,18 +174,23 @@ pub(super) fn given(
     Err(End::Answered { hop, step, answer })
 }
 
-/// The form of `FetchTokenWithOAuth` (core/remotes/docker/auth/fetch.go), in Go's order.
+/// The form of `FetchTokenWithOAuth` (core/remotes/docker/auth/fetch.go), in Go's order. A
+/// password without a user is a token that is to be refreshed.
 fn form(service: &Service<'_>, credential: &Credential) -> String {
     let scopes = service.scopes.join(" ");
-    let fields = [
+    let is_token = credential.username.is_empty();
+    let password = credential.password.expose();
+    let fields: Vec<(&str, &[u8])> = vec![
         ("client_id", CLIENT_ID.as_bytes()),
-        ("grant_type", b"password"),
-        ("password", credential.password.expose()),
+        ("grant_type", if is_token { b"refresh_token" } else { b"password" }),
+        (if is_token { "refresh_token" } else { "password" }, password),
         ("scope", scopes.as_bytes()),
         ("service", service.name.unwrap_or_default().as_bytes()),
         ("username", credential.username.as_bytes()),
     ];
-    let fields = fields.map(|(name, value)| format!("{name}={}", in_form(value)));
+    let fields = fields.into_iter().filter(|(name, _)| *name != "username" || !is_token);
+    let fields: Vec<String> =
+        fields.map(|(name, value)| format!("{name}={}", in_form(value))).collect();
     fields.join("&")
 }
 

@@ -47,6 +47,9 @@ pub(super) fn is_of_azure(credential: &Credential) -> bool {
         Provenance::Node { source: NodeSource::Provider { provider }, .. } => {
             provider.strip_suffix(".exe").unwrap_or(provider) == PROVIDER
         }
-        Provenance::Node { .. } | Provenance::PullSecret { .. } | Provenance::Strangers => false,
+        Provenance::Node { .. }
+        | Provenance::PullSecret { .. }
+        | Provenance::Strangers
+        | Provenance::Client { .. } => false,
     }
 }

@@ -6,11 +6,11 @@
 //! pure: secrets in, [`Access`] out. No message holds anything of a secret but the names of
 //! its entries, without the user names and passwords that people write into these.
 
-mod auth;
+pub(crate) mod auth;
 mod config;
 mod dates;
 mod glob;
-mod json;
+pub(crate) mod json;
 mod node;
 mod url;
 
@@ -315,7 +315,7 @@ fn shown(bytes: &[u8]) -> String {
 
 /// An entry's name as it may be shown: as it is written, but without a user name and a
 /// password before an `@`, without a query that holds a value, and not too long.
-fn shown_key(name: &str) -> String {
+pub(crate) fn shown_key(name: &str) -> String {
     let (scheme, rest) = match name.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), name),

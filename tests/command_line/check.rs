@@ -12,7 +12,7 @@ use super::{CANARY, NO_CLUSTER, Outcome, hold_no_canary, run};
 use crate::loopback::{Request, Response, registry};
 
 /// The answer to a request for a credential.
-fn unauthorized(challenge: &str) -> Response {
+pub(super) fn unauthorized(challenge: &str) -> Response {
     Response::of(401).with("WWW-Authenticate", challenge).saying(
         json!({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]})
             .to_string(),
@@ -20,7 +20,7 @@ fn unauthorized(challenge: &str) -> Response {
 }
 
 /// A registry with one image, shop/api:v1, for alice and her password.
-fn basic(request: &Request) -> Response {
+pub(super) fn basic(request: &Request) -> Response {
     let alice = format!("Basic {}", STANDARD.encode(format!("alice:{CANARY}")));
     if request.authorization.as_deref() != Some(alice.as_str()) {
         return unauthorized("Basic realm=\"test\"");
@@ -126,7 +126,7 @@ fn the_document_has_the_fields_that_are_promised() {
 }
 
 /// A registry with a token service of its own, which knows alice.
-fn bearer(request: &Request) -> Response {
+pub(super) fn bearer(request: &Request) -> Response {
     let alice = format!("Basic {}", STANDARD.encode(format!("alice:{CANARY}")));
     match (request.target.starts_with("/token"), &request.authorization) {
         (true, Some(sent)) if *sent == alice => Response::of(200).saying(r#"{"token":"t-canary"}"#),

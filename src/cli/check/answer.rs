@@ -2,13 +2,15 @@
 
 mod check_acr;
 mod document;
+mod workstation;
 
 use crate::access::Gap;
-use crate::api::Confidence;
+use crate::api::{Confidence, Owner};
 use crate::cli::words::{Origin, printable, unused};
 use crate::complaint::Complaint;
 use crate::diagnose::catalogue::{Code, who};
 use crate::diagnose::{Diagnosis, Finding, Verdict, shorten};
+use crate::evidence::login::Login;
 use crate::evidence::node::{NodeSeen, NodeView};
 use crate::evidence::told::Repository;
 use crate::evidence::{Evidence, Step};
@@ -20,7 +22,7 @@ use super::asked::Asked;
 
 /// Where the credentials come from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(in crate::cli) enum Source {
     /// Pull secrets.
     Secrets(Origin),
     /// The pull secrets of a pod.
@@ -40,11 +42,14 @@ pub(super) enum Source {
     Anonymous,
     /// Nowhere: there is no cluster to read secrets from.
     NoCluster,
+    /// What the container clients of this machine keep.
+    Workstation,
 }
 
 /// What there is to say.
 pub(super) struct Answer<'answer> {
-    pub(super) asked: &'answer Asked,
+    /// What was asked about; `None` where that is this machine alone.
+    pub(super) asked: Option<&'answer Asked>,
     pub(super) record: &'answer Record,
     pub(super) diagnosis: &'answer Diagnosis,
     pub(super) origin: &'answer Source,
@@ -68,24 +73,12 @@ impl Answer<'_> {
                 lines.extend(not_used(&evidence.gaps));
                 lines.extend(self.of_node(evidence));
             }
-            Seen::Login(login) => {
-                let place = self.origin.in_words();
-                let from = match self.origin {
-                    Source::OnNode(node) => format!("node {node}"),
-                    Source::Secrets(_)
-                    | Source::Pod { .. }
-                    | Source::WithNode(_)
-                    | Source::Node
-                    | Source::Anonymous
-                    | Source::NoCluster => "here".to_owned(),
-                };
-                lines.extend([String::new(), format!("Tried from {from}, {place}, for no image:")]);
-                let tried = login.as_ref().into();
-                lines.extend(self.tried(&tried));
-                lines.extend(not_used(&login.gaps));
-                let walks = walks::walks(&tried, self.diagnosis);
-                let compared = walks.iter().find(|walk| walk.purpose == Purpose::CheckAcr);
-                lines.extend(compared.iter().flat_map(|walk| check_acr::lines(&tried, walk)));
+            Seen::Login(login) => lines.extend(self.of_login(login)),
+            Seen::Workstation(workstation) => {
+                lines.extend([String::new(), "Looked at on this machine:".to_owned()]);
+                let looked_at = workstation::looked_at(workstation);
+                lines.extend(looked_at.iter().map(workstation::line));
+                lines.extend(workstation.login.iter().flat_map(|login| self.of_login(login)));
             }
             Seen::Unprobed(Unprobed { gaps, .. }) => {
                 let place = self.origin.in_words();
@@ -99,18 +92,52 @@ impl Answer<'_> {
         lines.iter().map(|line| printable(line) + "\n").collect()
     }
 
+    fn of_login(&self, login: &Login) -> Vec<String> {
+        let place = self.origin.in_words();
+        let from = match self.origin {
+            Source::OnNode(node) => format!("node {node}"),
+            Source::Secrets(_)
+            | Source::Pod { .. }
+            | Source::WithNode(_)
+            | Source::Node
+            | Source::Anonymous
+            | Source::NoCluster
+            | Source::Workstation => "here".to_owned(),
+        };
+        let mut lines = vec![String::new(), format!("Tried from {from}, {place}, for no image:")];
+        let tried = login.into();
+        lines.extend(self.tried(&tried));
+        lines.extend(not_used(&login.gaps));
+        let walks = walks::walks(&tried, self.diagnosis);
+        let compared = walks.iter().find(|walk| walk.purpose == Purpose::CheckAcr);
+        lines.extend(compared.iter().flat_map(|walk| check_acr::lines(&tried, walk)));
+        lines
+    }
+
     fn verdict(&self) -> Vec<String> {
-        let what = self.asked.as_written();
+        let what = self.asked.map(Asked::as_written).unwrap_or_default();
         let begin = match (self.asked, self.diagnosis.verdict) {
-            (Asked::Image(_), Verdict::Pullable) => format!("{what} can be pulled"),
-            (Asked::Image(_), Verdict::NotPullable) => format!("{what} cannot be pulled"),
-            (Asked::Image(_), Verdict::Undecided) => {
+            (Some(Asked::Image(_)), Verdict::Pullable) => format!("{what} can be pulled"),
+            (Some(Asked::Image(_)), Verdict::NotPullable) => format!("{what} cannot be pulled"),
+            (Some(Asked::Image(_)), Verdict::Undecided) => {
                 format!("Whether {what} can be pulled is not known")
             }
-            (Asked::Registry(_), Verdict::Pullable) => format!("One can log in at {what}"),
-            (Asked::Registry(_), Verdict::NotPullable) => format!("One cannot log in at {what}"),
-            (Asked::Registry(_), Verdict::Undecided) => {
+            (Some(Asked::Registry(_)), Verdict::Pullable) => format!("One can log in at {what}"),
+            (Some(Asked::Registry(_)), Verdict::NotPullable) => {
+                format!("One cannot log in at {what}")
+            }
+            (Some(Asked::Registry(_)), Verdict::Undecided) => {
                 format!("Whether one can log in at {what} is not known")
+            }
+            (None, Verdict::Pullable) => {
+                "Nothing that was found on this machine stands in the way of a pull".to_owned()
+            }
+            (None, Verdict::NotPullable) => {
+                "Something on this machine stands in the way of a pull".to_owned()
+            }
+            (None, Verdict::Undecided) => {
+                "Whether something on this machine stands in the way of a pull is not known"
+                    .to_owned()
             }
         };
         let mut findings: Vec<&Finding> = self.diagnosis.findings.iter().collect();
@@ -125,7 +152,7 @@ impl Answer<'_> {
             lines.push(cause.remedy.clone());
         }
         if self.diagnosis.verdict != Verdict::Pullable {
-            let (code, owner) = (cause.code, who(cause.owner));
+            let (code, owner) = (cause.code, self.who(cause.owner));
             lines.push(format!("This is {code}, for {owner} to mend."));
         }
         for finding in findings {
@@ -139,6 +166,14 @@ impl Answer<'_> {
         lines
     }
 
+    /// Who can mend something. What belongs to a machine is for whoever asks about that.
+    fn who(&self, owner: Owner) -> &'static str {
+        match (self.origin, owner) {
+            (Source::Workstation, Owner::Workload) => "you",
+            (_, owner) => who(owner),
+        }
+    }
+
     fn tried(&self, tried: &Tried<'_>) -> Vec<String> {
         let Tried { opening, mirrors, .. } = tried;
         let mut lines = Vec::new();
@@ -149,7 +184,7 @@ impl Answer<'_> {
         lines.push("  without a credential, as every pull begins".to_owned());
         lines.extend(opening.steps.iter().map(indented));
         let mut walks = walks::walks(tried, self.diagnosis);
-        if matches!(self.asked, Asked::Registry(_)) {
+        if matches!(self.asked, Some(Asked::Registry(_))) {
             // It has lines of its own.
             walks.retain(|walk| walk.purpose != Purpose::CheckAcr);
         }
@@ -211,6 +246,7 @@ impl Source {
             Self::WithNode(secrets) => format!("{} and what the node has", secrets.in_words()),
             Self::Node | Self::OnNode(_) => "with what the node has".to_owned(),
             Self::Anonymous => "without a credential, as --anonymous asks".to_owned(),
+            Self::Workstation => "with what Docker and Podman have here".to_owned(),
             Self::NoCluster => "without a credential, for no cluster is at hand and no secret is \
                                 given (set KUBECONFIG, or name a file with -f)"
                 .to_owned(),
@@ -290,7 +326,7 @@ mod tests {
         let origin = Source::Secrets(Origin::Files(vec!["secrets.yaml".to_owned()]));
         let diagnosis = record.diagnose();
         let answer =
-            Answer { asked: &asked, record: &record, diagnosis: &diagnosis, origin: &origin };
+            Answer { asked: Some(&asked), record: &record, diagnosis: &diagnosis, origin: &origin };
         let json = serde_json::to_string_pretty(&answer.document()).unwrap() + "\n";
         let file = root.join("docs/check.md");
         let committed = std::fs::read_to_string(&file).unwrap();

@@ -35,7 +35,7 @@ impl Asked {
     }
 
     /// The text as it was written.
-    pub(super) fn as_written(&self) -> &str {
+    pub(in crate::cli) fn as_written(&self) -> &str {
         match self {
             Self::Image(image) => image.as_written(),
             Self::Registry(registry) => registry.as_str(),

@@ -89,7 +89,7 @@ impl OfNode {
     pub(super) fn view(self) -> NodeView {
         let seen = match self.result {
             Ok(Seen::Evidence(evidence)) => NodeSeen::Walked { evidence },
-            Ok(Seen::Login(_) | Seen::Unprobed(_)) => {
+            Ok(Seen::Login(_) | Seen::Unprobed(_) | Seen::Workstation(_)) => {
                 Skipped::because("the node probe answers another question").into()
             }
             Err(skipped) => skipped.into(),

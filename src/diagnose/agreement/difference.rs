@@ -132,7 +132,10 @@ fn first_attempt(
             "without it, or with what it was given up to an hour before",
             "Wait for the kubelet's next attempt, which comes within 5 minutes. If the identity's rights were changed within the last hour, have the kubelet ask for it anew, on the node: systemctl restart kubelet",
         ),
-        Provenance::PullSecret { .. } | Provenance::Node { .. } | Provenance::Strangers => (
+        Provenance::PullSecret { .. }
+        | Provenance::Node { .. }
+        | Provenance::Strangers
+        | Provenance::Client { .. } => (
             "without it, as the first one of a new pod can be",
             "Wait for the kubelet's next attempt, which comes within 5 minutes and reads the secret anew.",
         ),

@@ -56,6 +56,7 @@ impl Topic {
             | Code::RegistryNameSuspicious
             | Code::DockerUnavailable
             | Code::DockerTooOld
+            | Code::DockerConfigMalformed
             | Code::CredentialHelperFailed
             | Code::PullQpsExceeded
             | Code::ImageNeverPulled

@@ -8,7 +8,7 @@ use crate::evidence::{Answer, Attempt, End, Evidence, Role, StepName};
 
 use super::super::catalogue::Code;
 use super::super::remedy::is_azure;
-use super::super::{Finding, Subject, answers, credentials};
+use super::super::{Finding, Subject, answers, credentials, workstation};
 use super::login::to_be_let_in;
 use super::{entra, named, names};
 
@@ -62,6 +62,10 @@ pub(in super::super) fn refused(
                     of_token(subject, azure, &said)
                 }
             })
+        }
+        Provenance::Client { source, .. } => {
+            let remedy = |_| workstation::log_in_again(subject);
+            of_account(subject, attempt, &source.to_string(), refused?, &said, remedy)
         }
         Provenance::Strangers => None,
     }

@@ -142,6 +142,20 @@ pub(super) const ROWS: &[Row] = &[
         ),
     },
     Row {
+        code: Code::DockerConfigMalformed,
+        stage: Stage::Credential,
+        severity: Severity::Error,
+        owner: Owner::Workload,
+        title: "A container client's configuration file on this machine cannot be used.",
+        meaning: "The file in which Docker's client or Podman keeps its logins is no valid JSON, has a field of another type, or has an auth that is not the base64 of user:password. The client then uses none of its logins.",
+        remedy: "Mend the file at the place that is named, or move it away and log in again: docker login REGISTRY",
+        azure: None,
+        source: "Docker, docker CLI configuration file",
+        url: Some(
+            "https://docs.docker.com/reference/cli/docker/#docker-cli-configuration-file-configjson-properties",
+        ),
+    },
+    Row {
         code: Code::CredentialHelperFailed,
         stage: Stage::Credential,
         severity: Severity::Error,

@@ -116,7 +116,7 @@ pub(super) fn was_asked(evidence: &Evidence) -> bool {
         Some(Provenance::Azure { .. } | Provenance::Strangers) => {
             Some(NodeSource::Provider { provider: azure::PROVIDER.to_owned() })
         }
-        Some(Provenance::PullSecret { .. }) | None => None,
+        Some(Provenance::PullSecret { .. } | Provenance::Client { .. }) | None => None,
     });
     let is_provider = |source: NodeSource| matches!(source, NodeSource::Provider { .. });
     !leaves_open && of_gaps.chain(of_attempts).any(is_provider)

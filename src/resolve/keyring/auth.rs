@@ -5,7 +5,7 @@
 
 /// Why an `auth` cannot be decoded. It holds nothing of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is no base64 at this byte, as Go counts.
     Base64(usize),
     /// What it decodes to has no colon.
@@ -14,7 +14,7 @@ pub(super) enum Fault {
 
 /// User name and password. A value that ends in `=` must be padded, any other must not;
 /// line breaks count for nothing.
-pub(super) fn decode(field: &str) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+pub(crate) fn decode(field: &str) -> Result<(Vec<u8>, Vec<u8>), Fault> {
     let padded = field.trim_end().ends_with('=');
     let decoded = decode_base64(field.as_bytes(), padded).map_err(Fault::Base64)?;
     let colon = decoded.iter().position(|byte| *byte == b':').ok_or(Fault::NoColon)?;

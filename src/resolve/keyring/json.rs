@@ -12,7 +12,7 @@ const DEPTH_MAX: usize = 10_000;
 
 /// Why a text is no JSON. It holds nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It ends too early, between two words or inside a string.
     Ends,
     /// It ends inside a word, a number or an escape; Go has other words for that.
@@ -26,7 +26,7 @@ pub(super) enum Fault {
 }
 
 /// A value, opened by one level. What is inside it is raw.
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Null,
     Text(String),
     /// Names and values in the order in which they are written, with all duplicates.
@@ -37,7 +37,7 @@ pub(super) enum Value<'a> {
 
 impl Value<'_> {
     /// What the value is called in a message.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Text(_) => "a string",
@@ -49,7 +49,7 @@ impl Value<'_> {
 
 /// Whether a field's name is meant by a name in the document: without regard to case, by
 /// Unicode's simple folding. Of all letters only these two fold to an ASCII one (fold.go).
-pub(super) fn names_field(name: &str, field: &str) -> bool {
+pub(crate) fn names_field(name: &str, field: &str) -> bool {
     let folded = name.chars().map(|character| match character {
         'ſ' => 's',
         '\u{212A}' => 'k',
@@ -60,7 +60,7 @@ pub(super) fn names_field(name: &str, field: &str) -> bool {
 
 /// Bytes as text, with U+FFFD for **each** byte that is not part of UTF-8 (Rust's own
 /// conversion has one for a whole sequence).
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut rest = bytes;
     loop {
@@ -80,7 +80,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
 }
 
 /// Checks the syntax of a document.
-pub(super) fn check(document: &[u8]) -> Result<(), Fault> {
+pub(crate) fn check(document: &[u8]) -> Result<(), Fault> {
     let mut scanner = Scanner { bytes: document, at: 0 };
     // The closing brackets that are still to come.
     let mut open: Vec<u8> = Vec::new();
@@ -130,7 +130,7 @@ pub(super) fn check(document: &[u8]) -> Result<(), Fault> {
 }
 
 /// Opens one level of a value whose syntax [`check`] found good.
-pub(super) fn read(raw: &[u8]) -> Value<'_> {
+pub(crate) fn read(raw: &[u8]) -> Value<'_> {
     let mut scanner = Scanner { bytes: raw, at: 0 };
     scanner.space();
     match scanner.peek() {

@@ -10,19 +10,24 @@ use crate::record::Seen;
 use crate::report::sentence;
 use crate::report::walks::{self, Tried, Walk};
 
-use super::Answer;
+use super::workstation::{self, LookedAt};
+use super::{Answer, Asked};
 
 /// The answer for a program.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::cli::check) struct Document<'answer> {
-    image: &'answer str,
+    /// Null where nothing was asked about but a machine.
+    image: Option<&'answer str>,
     /// Null where it could not be found out.
     pullable: Option<bool>,
     /// The cause first.
     findings: Vec<Found<'answer>>,
     /// One for each credential that was tried.
     probes: Vec<Probe<'answer>>,
+    /// What was looked at on this machine, where that was asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    workstation: Vec<LookedAt>,
 }
 
 #[derive(Serialize)]
@@ -39,7 +44,7 @@ struct Found<'answer> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Probe<'answer> {
-    image: &'answer str,
+    image: Option<&'answer str>,
     credential: String,
     vantage: Vantage,
     outcome: String,
@@ -65,10 +70,19 @@ impl Answer<'_> {
                 walks::all(evidence).iter().flat_map(|tried| self.probes(tried)).collect()
             }
             Seen::Login(login) => self.probes(&login.as_ref().into()),
+            Seen::Workstation(workstation) => workstation
+                .login
+                .iter()
+                .flat_map(|login| self.probes(&login.as_ref().into()))
+                .collect(),
             Seen::Unprobed(_) => Vec::new(),
         };
+        let workstation = match &self.record.seen {
+            Seen::Workstation(seen) => workstation::looked_at(seen),
+            Seen::Evidence(_) | Seen::Login(_) | Seen::Unprobed(_) => Vec::new(),
+        };
         Document {
-            image: self.asked.as_written(),
+            image: self.asked.map(Asked::as_written),
             pullable: match self.diagnosis.verdict {
                 Verdict::Pullable => Some(true),
                 Verdict::NotPullable => Some(false),
@@ -76,6 +90,7 @@ impl Answer<'_> {
             },
             findings: self.diagnosis.findings.iter().map(found).collect(),
             probes,
+            workstation,
         }
     }
 
@@ -83,7 +98,7 @@ impl Answer<'_> {
         let walks = walks::walks(tried, self.diagnosis).into_iter();
         let walks =
             walks.map(|Walk { credential, vantage, outcome, steps, log_query, .. }| Probe {
-                image: self.asked.as_written(),
+                image: self.asked.map(Asked::as_written),
                 credential,
                 vantage,
                 outcome,
