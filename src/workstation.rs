@@ -11,8 +11,8 @@ mod answer;
 mod choice;
 mod config;
 mod engine;
-mod helper;
 mod places;
+mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use crate::access::{Access, ClientSource, Credential, Provenance};
 use crate::evidence::workstation::{
     Choice as Chosen, Client, ClientFile, Engine, FileSeen, Helper, HelperFailure, HelperSeen,
-    PassedOver, Workstation,
+    PassedOver, Program, Workstation,
 };
 use crate::image::Host;
 use crate::resolve::keyring::shown_key;
@@ -100,6 +100,7 @@ pub async fn look(environment: &Environment, registry: Option<&Host>, patience: 
         configs.push(ClientConfig { client, file: file.clone(), config });
         files.push(ClientFile { client, file, seen });
     }
+    let programs = programs(patience).await;
     let engines = engines(environment, &configs, patience).await;
     let mut helpers =
         Helpers { patience, asked: BTreeMap::new(), broken: BTreeSet::new(), seen: Vec::new() };
@@ -122,7 +123,8 @@ pub async fn look(environment: &Environment, registry: Option<&Host>, patience: 
             }
         }
     }
-    let workstation = Workstation { engines, files, helpers: helpers.seen, choices, login: None };
+    let helpers = helpers.seen;
+    let workstation = Workstation { programs, engines, files, helpers, choices, login: None };
     Found { workstation, access: Access { credentials, ..Access::default() } }
 }
 
@@ -146,7 +148,7 @@ fn read(client: Client, path: &Path) -> (FileSeen, Config) {
     };
     match config::read(client, &content) {
         Ok(config) => {
-            let store = config.store.as_deref().map(program);
+            let store = config.store.as_deref().map(helper_program);
             let (entries, helpers) = (config.entries.len(), config.helpers.len());
             (FileSeen::Read { entries, store, helpers }, config)
         }
@@ -161,6 +163,22 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     std::fs::File::open(path)?.take(FILE_MAX).read_to_end(&mut content)?;
     Ok(content)
+}
+
+/// The clients that are to be found here.
+async fn programs(patience: Duration) -> Vec<Program> {
+    let mut programs = Vec::new();
+    for name in ["docker", "podman"] {
+        let begin = Instant::now();
+        let seen = program::version(name, patience).await;
+        programs.push(Program { name: name.to_owned(), seen, micros: micros(begin) });
+    }
+    programs
+}
+
+/// The time since then, in microseconds.
+fn micros(begin: Instant) -> u64 {
+    u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 async fn engines(
@@ -224,7 +242,7 @@ async fn chosen(
             }
             Choice::Helper(question) => {
                 let login = helpers.ask(client, file, &question).await;
-                let source = ClientSource::Helper { program: program(question.helper) };
+                let source = ClientSource::Helper { program: helper_program(question.helper) };
                 login.map(|login| (source, question.server, login))
             }
             Choice::Nothing => None,
@@ -256,7 +274,7 @@ fn credential(provenance: Provenance, login: Login) -> Credential {
 }
 
 /// The program of a helper.
-fn program(helper: &str) -> String {
+fn helper_program(helper: &str) -> String {
     format!("{HELPER_PREFIX}{helper}")
 }
 
@@ -271,7 +289,7 @@ struct Helpers {
 
 impl Helpers {
     async fn ask(&mut self, client: Client, file: &str, question: &Question<'_>) -> Option<Login> {
-        let program = program(question.helper);
+        let program = helper_program(question.helper);
         let key = (program.clone(), question.server.clone());
         if let Some(known) = self.asked.get(&key) {
             return known.clone();
@@ -284,7 +302,7 @@ impl Helpers {
             let reason = "no helper has such a name".to_owned();
             Err(HelperFailure::NotStarted { reason })
         } else {
-            helper::ask(&program, &question.server, self.patience).await
+            program::ask(&program, &question.server, self.patience).await
         };
         let (seen, login) = match answer {
             Ok(Some(login)) => (HelperSeen::Answered, Some(login)),
@@ -303,7 +321,7 @@ impl Helpers {
             field: question.field.to_owned(),
             server: shown_key(&question.server),
             seen,
-            micros: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
+            micros: micros(begin),
         });
         self.asked.insert(key, login.clone());
         login

@@ -18,6 +18,7 @@ mod expiry;
 mod misleading;
 mod network;
 mod read_well;
+mod workstation;
 
 const IMAGE: &str = "r.test/shop/api:1";
 

@@ -6,7 +6,7 @@ use crate::api::{Confidence, Severity};
 use crate::evidence::login::Login;
 use crate::evidence::workstation::{
     Choice, Client, ClientFile, Engine, EngineFailure, EngineSeen, FileSeen, Helper, HelperSeen,
-    Workstation,
+    Program, ProgramSeen, Workstation,
 };
 
 use super::catalogue::{Code, Stage};
@@ -20,9 +20,11 @@ const OLDEST: (u32, u32) = (18, 3);
 /// Says what a machine lacks for a pull and, where a registry was asked, whether it takes the
 /// login. The verdict is [`Verdict::Pullable`] where nothing was found that stops a pull.
 pub fn diagnose(namespace: &str, workstation: &Workstation) -> Diagnosis {
-    let Workstation { engines, files, helpers, choices, login } = workstation;
-    let mut findings = of_engines(engines);
-    findings.extend(files.iter().filter_map(of_file));
+    let Workstation { programs, engines, files, helpers, choices, login } = workstation;
+    let mut findings: Vec<Finding> = programs.iter().filter_map(of_program).collect();
+    findings.extend(of_engines(engines));
+    let registry = login.as_deref().map(|login| login.registry.as_str());
+    findings.extend(files.iter().filter_map(|file| of_file(file, registry)));
     findings.extend(helpers.iter().filter_map(of_helper));
     let explains = |finding: &Finding| {
         matches!(finding.code, Code::DockerConfigMalformed | Code::CredentialHelperFailed)
@@ -47,6 +49,21 @@ pub fn diagnose(namespace: &str, workstation: &Workstation) -> Diagnosis {
     }
     rank(&mut findings);
     Diagnosis { verdict, findings, progress: Progress::default() }
+}
+
+/// A client that is too old to log in.
+fn of_program(program: &Program) -> Option<Finding> {
+    match &program.seen {
+        ProgramSeen::Answered { product: Client::Docker, version } if is_too_old(version) => {
+            let message = format!(
+                "Docker's client here has version {version}, and a login needs 18.03 or later"
+            );
+            let remedy = "Install a newer client. To see which one there is: docker --version";
+            let code = Code::DockerTooOld;
+            Some(Finding::new(code, Confidence::Certain, message, remedy.to_owned()))
+        }
+        ProgramSeen::Answered { .. } | ProgramSeen::Absent | ProgramSeen::Failed { .. } => None,
+    }
 }
 
 /// What is wrong with the engines. Where another one answers, one at a usual place that does not
@@ -102,7 +119,7 @@ fn is_too_old(version: &str) -> bool {
     matches!((numbers.next(), numbers.next()), (Some(major), Some(minor)) if (major, minor) < OLDEST)
 }
 
-fn of_file(file: &ClientFile) -> Option<Finding> {
+fn of_file(file: &ClientFile, registry: Option<&str>) -> Option<Finding> {
     let ClientFile { client, file, seen } = file;
     let why = match seen {
         FileSeen::Absent | FileSeen::Read { .. } => return None,
@@ -118,8 +135,9 @@ fn of_file(file: &ClientFile) -> Option<Finding> {
         }
         FileSeen::Absent | FileSeen::Read { .. } | FileSeen::Malformed { .. } => {
             format!(
-                "Mend the file at that place, or move it away and log in again: {} login REGISTRY",
-                command(*client)
+                "Mend the file at that place, or move it away and log in again: {} login {}",
+                command(*client),
+                registry.map_or_else(|| "REGISTRY".to_owned(), plain)
             )
         }
     };

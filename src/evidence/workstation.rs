@@ -13,6 +13,8 @@ use super::login::Login;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workstation {
+    /// The clients' programs.
+    pub programs: Vec<Program>,
     /// The engines that were looked for, those first that somebody has named.
     pub engines: Vec<Engine>,
     /// The clients' files, in the order in which they are read.
@@ -41,6 +43,38 @@ impl fmt::Display for Client {
             Self::Podman => "Podman",
         })
     }
+}
+
+/// The program of a client, as it is found in `PATH`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// What came of asking it for its version.
+    pub seen: ProgramSeen,
+    /// How long that took, in microseconds.
+    pub micros: u64,
+}
+
+/// What came of asking a client for its version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum ProgramSeen {
+    /// There is no such program.
+    Absent,
+    /// It said its version.
+    Answered {
+        /// Which client it is: Podman goes by the name of Docker's too.
+        product: Client,
+        /// Its version, as it says it.
+        version: String,
+    },
+    /// It did not.
+    Failed {
+        /// Why, as part of a sentence whose subject is the program.
+        reason: String,
+    },
 }
 
 /// A place at which an engine may answer.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::evidence::workstation::{Client, EngineFailure, EngineSeen, HelperFailure};
+use crate::evidence::workstation::{Client, EngineFailure, EngineSeen, HelperFailure, ProgramSeen};
 use crate::secret::Secret;
 
 /// The user of a login that is a token (github.com/docker/cli v28,
@@ -62,8 +62,25 @@ pub(super) fn of_engine(status: u16, server: Option<&str>, body: &[u8]) -> Engin
     let named = components.iter().flatten().any(|component| is_podman(&component.name));
     let is_libpod = server.is_some_and(|server| server.starts_with("Libpod/"));
     let product = if named || is_libpod { Client::Podman } else { Client::Docker };
-    let version = version.chars().filter(|c| !c.is_control()).take(VERSION_MAX).collect();
-    EngineSeen::Answered { product, version }
+    EngineSeen::Answered { product, version: shown(&version) }
+}
+
+/// What a client said that was asked for its version: `Docker version 27.3.1, build ce12230` or
+/// `podman version 4.3.1`.
+pub(super) fn of_program(said: &[u8]) -> ProgramSeen {
+    let text = String::from_utf8_lossy(said);
+    let products = [("Docker version ", Client::Docker), ("podman version ", Client::Podman)];
+    let found = products.into_iter().find_map(|(words, product)| {
+        let (_, rest) = text.split_once(words)?;
+        let version = rest.split([',', ' ', '\r', '\n']).next().unwrap_or_default();
+        Some(ProgramSeen::Answered { product, version: shown(version) })
+    });
+    found.unwrap_or_else(|| ProgramSeen::Failed { reason: "says no version".to_owned() })
+}
+
+/// A version as it may be shown.
+fn shown(version: &str) -> String {
+    version.chars().filter(|c| !c.is_control()).take(VERSION_MAX).collect()
 }
 
 /// What a helper gave.

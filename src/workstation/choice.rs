@@ -47,8 +47,7 @@ pub(super) struct Question<'config> {
 /// The name under which a client looks for a registry.
 pub(super) fn server(client: Client, registry: &Host) -> String {
     match (client, registry.as_str()) {
-        (Client::Docker, "docker.io" | "index.docker.io") => DOCKER_HUB.to_owned(),
-        (Client::Podman, "index.docker.io") => "docker.io".to_owned(),
+        (Client::Docker, "docker.io") => DOCKER_HUB.to_owned(),
         (Client::Docker | Client::Podman, host) => host.to_owned(),
     }
 }
@@ -118,7 +117,7 @@ pub(super) fn passed_over(client: Client, config: &Config, registry: &Host) -> V
             // What is left where a helper keeps the login.
             Choice::Helper(_) if entry.is_empty() => continue,
             Choice::Helper(Question { helper, .. }) => {
-                Why::BehindHelper { program: super::program(helper) }
+                Why::BehindHelper { program: super::helper_program(helper) }
             }
             Choice::Entry { .. } | Choice::Nothing if entry.is_empty() => Why::Empty,
             Choice::Entry { .. } | Choice::Nothing => Why::OtherName { wanted: wanted.clone() },

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, ClientBuilder, redirect};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use crate::evidence::workstation::{Engine, EngineFailure, EngineSeen};
 
@@ -24,17 +25,23 @@ pub(super) async fn ask(place: Place, limit: Duration) -> Engine {
     let begin = Instant::now();
     let seen = match &place.way {
         Way::Socket(path) => {
-            let seen =
-                over(Client::builder().unix_socket(path.as_path()), "http://localhost", limit)
-                    .await;
+            let seen = match plain() {
+                Ok(builder) => {
+                    over(builder.unix_socket(path.as_path()), "http://localhost", limit).await
+                }
+                Err(failure) => Err(failure),
+            };
             match seen {
                 Err(failure) => absent(failure, path, place.named_by.is_some()),
                 Ok(seen) => seen,
             }
         }
         Way::Tcp { authority, certificates: None } => {
-            let base = format!("http://{authority}");
-            over(Client::builder(), &base, limit).await.unwrap_or_else(unavailable)
+            let seen = match plain() {
+                Ok(builder) => over(builder, &format!("http://{authority}"), limit).await,
+                Err(failure) => Err(failure),
+            };
+            seen.unwrap_or_else(unavailable)
         }
         Way::Tcp { authority, certificates: Some(directory) } => match tls(directory) {
             Ok(tls) => {
@@ -51,6 +58,13 @@ pub(super) async fn ask(place: Place, limit: Duration) -> Engine {
     let Place { client, named_by, way } = place;
     let micros = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
     Engine { client, address: way.address(), named_by, seen, micros }
+}
+
+/// A client that speaks no TLS, for which the system's authorities need not be read.
+fn plain() -> Result<ClientBuilder, EngineFailure> {
+    let failed = |error: rustls::Error| EngineFailure::Failed { detail: error.to_string() };
+    let tls = believing(RootCertStore::empty()).map_err(failed)?.with_no_client_auth();
+    Ok(Client::builder().tls_backend_preconfigured(tls))
 }
 
 fn unavailable(failure: EngineFailure) -> EngineSeen {
@@ -138,11 +152,7 @@ fn tls(directory: &Path) -> Result<ClientConfig, String> {
         let certificate = certificate.map_err(|error| failed(&ca, &error))?;
         roots.add(certificate).map_err(|error| failed(&ca, &error))?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots);
+    let builder = believing(roots).map_err(|error| error.to_string())?;
     if !cert.exists() {
         return Ok(builder.with_no_client_auth());
     }
@@ -151,4 +161,13 @@ fn tls(directory: &Path) -> Result<ClientConfig, String> {
         .map_err(|error| failed(&cert, &error))?;
     let private = PrivateKeyDer::from_pem_file(&key).map_err(|error| failed(&key, &error))?;
     builder.with_client_auth_cert(chain, private).map_err(|error| failed(&cert, &error))
+}
+
+/// TLS that believes these authorities.
+fn believing(
+    roots: RootCertStore,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots))
 }

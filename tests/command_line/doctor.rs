@@ -132,6 +132,12 @@ impl Machine {
     }
 }
 
+/// The first thing of a name that was looked at.
+fn looked_at<'document>(document: &'document Value, name: &str) -> &'document Value {
+    let all = document["workstation"].as_array().unwrap();
+    all.iter().find(|one| one["name"] == name).unwrap()
+}
+
 /// The message and the remedy of the first finding.
 fn said(document: &Value) -> (String, String) {
     let text = |name: &str| document["findings"][0][name].as_str().unwrap().to_owned();
@@ -155,10 +161,8 @@ fn a_machine_in_order_is_said_to_be() {
     );
     let engine = format!("unix://{} (DOCKER_HOST): Docker 27.3.1", machine.path("docker.sock"));
     assert!(text.contains(&engine), "{text}");
-    let looked_at = document["workstation"].as_array().unwrap();
-    let first = &looked_at[0];
-    assert_eq!((&first["name"], &first["result"]), (&json!("Engine"), &json!("passed")));
-    assert!(first["durationMs"].is_number(), "{first}");
+    let engine = looked_at(&document, "Engine");
+    assert!(engine["result"] == "passed" && engine["durationMs"].is_number(), "{engine}");
 }
 
 #[test]
@@ -226,6 +230,26 @@ fn an_old_engine_is_too_old_and_podman_is_not() {
 }
 
 #[test]
+fn a_client_is_asked_for_its_version() {
+    let client = |script: &str| {
+        let machine =
+            Machine::in_order().with_file("bin/docker", &format!("#!/bin/sh\n{script}\n"));
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(machine.path("bin/docker"), mode).unwrap();
+        machine
+    };
+    let document = client("echo 'Docker version 27.3.1, build ce12230'").says(&[], 0, "");
+    assert_eq!(looked_at(&document, "Client")["detail"], "docker: Docker 27.3.1");
+    let old = client("echo 'Docker version 17.12.1-ce, build 7390fc6'");
+    let (message, remedy) = said(&old.says(&[], 1, "DockerTooOld"));
+    assert!(message.starts_with("Docker's client here has version 17.12.1-ce"), "{message}");
+    assert!(remedy.ends_with("docker --version"), "{remedy}");
+    let broken = client("echo canary; exit 1").says(&[], 0, "");
+    let detail = "docker, asked for its version, fails (exit status: 1)";
+    assert_eq!(looked_at(&broken, "Client")["detail"], detail);
+}
+
+#[test]
 fn an_engine_is_found_by_the_current_context_and_by_tcp() {
     let host = registry(|request| {
         assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/version"));
@@ -241,7 +265,7 @@ fn an_engine_is_found_by_the_current_context_and_by_tcp() {
         .with_file(&format!(".docker/contexts/meta/{id}/meta.json"), &meta.to_string());
     let document = machine.says(&[], 0, "");
     let detail = format!("tcp://{host} (the current context build): Docker 20.10.24");
-    assert_eq!(document["workstation"][0]["detail"], detail);
+    assert_eq!(looked_at(&document, "Engine")["detail"], detail);
 }
 
 #[test]
@@ -288,8 +312,7 @@ fn helpers_are_asked_and_their_failures_are_findings() {
     let works = format!("printf '{{\"Username\":\"alice\",\"Secret\":\"%s\"}}' '{CANARY}'");
     let works = works.replace(CANARY, "canary-pass");
     let document = machine(&works).says(&[], 0, "");
-    let asked = document["workstation"].as_array().unwrap();
-    let asked = asked.iter().find(|one| one["name"] == "Helper").unwrap();
+    let asked = looked_at(&document, "Helper");
     assert_eq!(
         asked["detail"],
         "docker-credential-x (credsStore), asked for r.test: gives a login"

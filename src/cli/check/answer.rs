@@ -316,24 +316,32 @@ mod tests {
         format!("{before}{fence}{content}```\n{after}")
     }
 
-    /// The form is a promise to programs, and the documentation is where it stands.
-    #[test]
-    fn the_documentation_shows_what_is_written() {
+    /// Compares a page with what is said of a case, in both forms.
+    #[track_caller]
+    fn check_page(page: &str, case: &str, asked: &str, origin: &Source) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let case = root.join("tests/cases/credential-rejected-bearer.yaml");
+        let case = root.join("tests/cases").join(case);
         let record = Record::from_yaml(&std::fs::read_to_string(case).unwrap()).unwrap();
-        let asked = Asked::parse("credential-rejected-bearer.lab.test/shop/api:v1").unwrap();
-        let origin = Source::Secrets(Origin::Files(vec!["secrets.yaml".to_owned()]));
+        let asked = Asked::parse(asked).unwrap();
         let diagnosis = record.diagnose();
-        let answer =
-            Answer { asked: Some(&asked), record: &record, diagnosis: &diagnosis, origin: &origin };
+        let answer = Answer { asked: Some(&asked), record: &record, diagnosis: &diagnosis, origin };
         let json = serde_json::to_string_pretty(&answer.document()).unwrap() + "\n";
-        let file = root.join("docs/check.md");
+        let file = root.join(page);
         let committed = std::fs::read_to_string(&file).unwrap();
         let fresh = with_block(&with_block(&committed, "json", &json), "text", &answer.text());
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(&file, &fresh).unwrap();
         }
-        assert!(committed == fresh, "docs/check.md is stale: UPDATE=1 cargo test --lib check");
+        assert!(committed == fresh, "{page} is stale: UPDATE=1 cargo test --lib check");
+    }
+
+    /// The form is a promise to programs, and the documentation is where it stands.
+    #[test]
+    fn the_documentation_shows_what_is_written() {
+        let image = "credential-rejected-bearer.lab.test/shop/api:v1";
+        let origin = Source::Secrets(Origin::Files(vec!["secrets.yaml".to_owned()]));
+        check_page("docs/check.md", "credential-rejected-bearer.yaml", image, &origin);
+        let case = "workstation-helper-failed.yaml";
+        check_page("docs/doctor.md", case, "basic.test", &Source::Workstation);
     }
 }

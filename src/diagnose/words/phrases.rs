@@ -77,6 +77,8 @@ const LOGIN: &[Phrase] = &[
     (&["docker-credential-", "executable file not found"], Code::CredentialHelperFailed, Certain),
     (&["error storing credentials"], Code::CredentialHelperFailed, Likely),
     (&["error saving credentials"], Code::CredentialHelperFailed, Likely),
+    (&["error loading config file", "config.json"], Code::DockerConfigMalformed, Likely),
+    (&["error reading json file", "auth.json"], Code::DockerConfigMalformed, Likely),
     (&["pipe/docker"], Code::DockerUnavailable, Likely),
     (&["docker daemon socket"], Code::DockerUnavailable, Certain),
     (&["docker: command not found"], Code::DockerUnavailable, Likely),

@@ -1,5 +1,5 @@
-use super::{Login, of_engine, of_helper};
-use crate::evidence::workstation::{Client, EngineFailure, EngineSeen, HelperFailure};
+use super::{Login, of_engine, of_helper, of_program};
+use crate::evidence::workstation::{Client, EngineFailure, EngineSeen, HelperFailure, ProgramSeen};
 use crate::secret::Secret;
 
 #[track_caller]
@@ -95,4 +95,19 @@ fn a_helpers_words_are_shown_where_they_are_known() {
         let expected = HelperFailure::Ended { status: status.clone(), words };
         assert_eq!(of_helper(Some(status), said.as_bytes()), Err(expected), "{said}");
     }
+}
+
+#[test]
+fn a_client_says_which_one_it_is() {
+    for (said, product, version) in [
+        ("Docker version 27.3.1, build ce12230\n", Client::Docker, "27.3.1"),
+        ("Docker version 17.12.1-ce, build 7390fc6\n", Client::Docker, "17.12.1-ce"),
+        ("podman version 4.3.1\n", Client::Podman, "4.3.1"),
+        ("Emulate Docker CLI using podman.\npodman version 5.2.2\n", Client::Podman, "5.2.2"),
+    ] {
+        let expected = ProgramSeen::Answered { product, version: version.to_owned() };
+        assert_eq!(of_program(said.as_bytes()), expected, "{said}");
+    }
+    let expected = ProgramSeen::Failed { reason: "says no version".to_owned() };
+    assert_eq!(of_program(b"usage: canary"), expected);
 }

@@ -47,7 +47,6 @@ fn docker_looks_for_one_name_letter_by_letter() {
         (&["docker.io"], "docker.io", ""),
         (&["index.docker.io"], "docker.io", ""),
         (&["https://index.docker.io/v1/"], "docker.io", "entry https://index.docker.io/v1/"),
-        (&["https://index.docker.io/v1/"], "index.docker.io", "entry https://index.docker.io/v1/"),
     ] {
         check(DOCKER, &entries(names), registry, expected);
     }

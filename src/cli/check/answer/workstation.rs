@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::cli::words::printable;
 use crate::evidence::workstation::{
     Choice, Client, ClientFile, Engine, EngineSeen, FileSeen, Helper, HelperSeen, PassedOver,
-    Workstation,
+    Program, ProgramSeen, Workstation,
 };
 use crate::report::probes::duration;
 
@@ -40,8 +40,9 @@ impl LookedAt {
 
 /// All that was looked at, in the order in which it was.
 pub(super) fn looked_at(workstation: &Workstation) -> Vec<LookedAt> {
-    let Workstation { engines, files, helpers, choices, login: _ } = workstation;
-    let mut found: Vec<LookedAt> = engines.iter().filter_map(engine).collect();
+    let Workstation { programs, engines, files, helpers, choices, login: _ } = workstation;
+    let mut found: Vec<LookedAt> = programs.iter().map(program).collect();
+    found.extend(engines.iter().filter_map(engine));
     found.extend(no_engine(engines));
     found.extend(files.iter().map(file));
     found.extend(helpers.iter().map(helper));
@@ -55,6 +56,16 @@ pub(super) fn line(looked_at: &LookedAt) -> String {
     let time = micros.map(duration).unwrap_or_default();
     let result = if *result == PASSED { String::new() } else { format!("{result}: ") };
     printable(&format!("    {name:<10} {time:>7}  {result}{detail}"))
+}
+
+fn program(program: &Program) -> LookedAt {
+    let Program { name, seen, micros } = program;
+    let (result, said) = match seen {
+        ProgramSeen::Absent => (SKIPPED, " is not in PATH".to_owned()),
+        ProgramSeen::Answered { product, version } => (PASSED, format!(": {product} {version}")),
+        ProgramSeen::Failed { reason } => (SKIPPED, format!(", asked for its version, {reason}")),
+    };
+    LookedAt::new("Client", result, format!("{name}{said}")).within(*micros)
 }
 
 fn engine(engine: &Engine) -> Option<LookedAt> {

@@ -165,6 +165,11 @@ fn clients_on_a_workstation() {
         Likely,
     );
     check(
+        "WARNING: Error loading config file: /root/.docker/config.json: invalid character '}' looking for beginning of object key string",
+        Code::DockerConfigMalformed,
+        Likely,
+    );
+    check(
         "Error saving credentials: error storing credentials - err: exit status 1, out: `The stub received bad data.`",
         Code::CredentialHelperFailed,
         Likely,

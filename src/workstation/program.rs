@@ -1,5 +1,6 @@
-//! Asks a credential helper for a login: `docker-credential-NAME get`, the server on its standard
-//! input, the answer on its standard output (github.com/docker/docker-credential-helpers).
+//! Runs programs: a credential helper, which is asked for a login by `docker-credential-NAME get`,
+//! the server on its standard input and the answer on its standard output
+//! (github.com/docker/docker-credential-helpers), and a client, which is asked for its version.
 
 use std::io;
 use std::process::Stdio;
@@ -9,23 +10,44 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::evidence::workstation::HelperFailure;
+use crate::evidence::workstation::{HelperFailure, ProgramSeen};
 
 use super::answer::{self, Login};
 
 /// How much of an answer is read, in bytes.
 const ANSWER_MAX: u64 = 64 << 10;
 
-/// Runs a helper for a server, for at most `limit`. It gets our own environment, as it gets the
-/// client's from the client. What it writes to its standard error is not kept, for no client
-/// reads it.
+/// Asks a helper for the login at a server, for at most `limit`.
 pub(super) async fn ask(
     program: &str,
     server: &str,
     limit: Duration,
 ) -> Result<Option<Login>, HelperFailure> {
+    let (ended, said) = run(program, "get", server, limit).await?;
+    answer::of_helper(ended, &said)
+}
+
+/// Asks a client for its version, for at most `limit`.
+pub(super) async fn version(program: &str, limit: Duration) -> ProgramSeen {
+    match run(program, "--version", "", limit).await {
+        Ok((None, said)) => answer::of_program(&said),
+        Ok((Some(status), _)) => ProgramSeen::Failed { reason: format!("fails ({status})") },
+        Err(HelperFailure::Missing) => ProgramSeen::Absent,
+        Err(failure) => ProgramSeen::Failed { reason: failure.to_string() },
+    }
+}
+
+/// Runs a program with one argument and an input: how it ended where that was no success, and what
+/// it said. It gets our own environment, as a helper gets the client's from the client. What it
+/// writes to its standard error is not kept, for no client reads it.
+async fn run(
+    program: &str,
+    argument: &str,
+    input: &str,
+    limit: Duration,
+) -> Result<(Option<String>, Vec<u8>), HelperFailure> {
     let started = Command::new(program)
-        .arg("get")
+        .arg(argument)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -35,23 +57,21 @@ pub(super) async fn ask(
         io::ErrorKind::NotFound => HelperFailure::Missing,
         _ => HelperFailure::NotStarted { reason: error.to_string() },
     })?;
-    let answer = timeout(limit, converse(&mut child, server)).await;
     let late = |_| HelperFailure::TimedOut { seconds: limit.as_secs() };
-    let (ended, said) = answer.map_err(late)??;
-    answer::of_helper(ended, &said)
+    timeout(limit, converse(&mut child, input)).await.map_err(late)?
 }
 
-/// Asks, and waits for the end: how it ended where that was no success, and what was said.
+/// Hands over the input, and waits for the end.
 async fn converse(
     child: &mut Child,
-    server: &str,
+    text: &str,
 ) -> Result<(Option<String>, Vec<u8>), HelperFailure> {
     let failed = |error: io::Error| HelperFailure::Ended { status: error.to_string(), words: None };
     let (input, output) = (child.stdin.take(), child.stdout.take());
     let write = async move {
         if let Some(mut input) = input {
-            // One that does not want to know the server may close its input.
-            let _ = input.write_all(server.as_bytes()).await;
+            // One that does not want to know it may close its input.
+            let _ = input.write_all(text.as_bytes()).await;
         }
     };
     let read = async move {
