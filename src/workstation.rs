@@ -193,7 +193,11 @@ async fn engines(
         let certificates = Some(tls.join("docker")).filter(|directory| directory.is_dir());
         let meta = content(&meta.join("meta.json")).ok();
         let way = places::of_context(name, meta.as_deref(), certificates);
-        (format!("{named_by} {name}"), way)
+        match way {
+            // What is wrong with a context is said with its name.
+            Way::Broken { .. } => (named_by.to_owned(), way),
+            way => (format!("{named_by} {name}"), way),
+        }
     });
     let mut engines = Vec::new();
     let mut known = BTreeSet::new();

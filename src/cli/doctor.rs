@@ -2,7 +2,7 @@
 //! takes, and what comes of that login from there.
 //!
 //! It asks and writes nothing but what it is told to write. The login is that of
-//! [`check`](super::check), and so is the answer.
+//! [`check`], and so is the answer.
 
 mod environment;
 

@@ -158,7 +158,7 @@ impl fmt::Display for EngineFailure {
                 write!(formatter, "does not answer within {seconds} s")
             }
             Self::NoEngine { said } => write!(formatter, "is no engine: it answers {said}"),
-            Self::NoContext => formatter.write_str("is the name of no context"),
+            Self::NoContext => formatter.write_str("does not exist"),
             Self::Failed { detail } => write!(formatter, "cannot be reached: {detail}"),
         }
     }

@@ -80,7 +80,7 @@ pub(super) fn context<'name>(
         return None;
     }
     let of_variable = environment.docker_context.as_deref().map(|name| (name, "DOCKER_CONTEXT"));
-    let named = of_variable.or_else(|| current.map(|name| (name, "the current context")));
+    let named = of_variable.or_else(|| current.map(|name| (name, "currentContext")));
     named.filter(|(name, _)| *name != DEFAULT_CONTEXT)
 }
 

@@ -1,6 +1,7 @@
 //! What a machine's engines, files and helpers mean, and a login from there.
 
 use crate::access::ClientSource;
+use crate::diagnose::workstation;
 use crate::evidence::login::Login;
 use crate::evidence::told::Lifetime;
 use crate::evidence::workstation::{

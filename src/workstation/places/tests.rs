@@ -45,11 +45,9 @@ fn what_is_named_stands_in_their_place() {
     let expected =
         ["Docker tcp://build.test:2375 by DOCKER_HOST", "Podman unix:///p.sock by CONTAINER_HOST"];
     assert_eq!(shown(&named, None), expected);
-    let of_context = ("the current context build".to_owned(), way("unix:///c.sock", None));
-    let expected = [
-        "Docker unix:///c.sock by the current context build",
-        "Podman unix:///run/podman/podman.sock",
-    ];
+    let of_context = ("currentContext build".to_owned(), way("unix:///c.sock", None));
+    let expected =
+        ["Docker unix:///c.sock by currentContext build", "Podman unix:///run/podman/podman.sock"];
     assert_eq!(shown(&environment(), Some(of_context)), expected);
 }
 
@@ -58,7 +56,7 @@ fn a_context_is_named_by_a_variable_or_by_the_file() {
     let plain = environment();
     assert_eq!(context(&plain, None), None);
     assert_eq!(context(&plain, Some("default")), None);
-    assert_eq!(context(&plain, Some("build")), Some(("build", "the current context")));
+    assert_eq!(context(&plain, Some("build")), Some(("build", "currentContext")));
     let docker_context = Some("other".to_owned());
     let by_variable = Environment { docker_context, ..environment() };
     assert_eq!(context(&by_variable, Some("build")), Some(("other", "DOCKER_CONTEXT")));
