@@ -1,6 +1,8 @@
 //! `registrycheck doctor` on machines that are made of a directory: its files, a small engine at
 //! a socket, and helpers that are scripts.
 
+mod tls;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,6 @@
 use super::{Config, Fault, read};
 use crate::evidence::workstation::Client;
+use crate::properties::{check, edited_bytes};
 
 const DOCKER: Client = Client::Docker;
 const PODMAN: Client = Client::Podman;
@@ -104,4 +105,25 @@ fn what_is_wrong_is_said_with_its_place_and_without_the_content() {
     // A password in the name of an entry is not shown.
     let problem = "the entry ****@r.test is a number and must be an object";
     bad(DOCKER, "{\"auths\":{\"u:canary@r.test\":1}}", (problem, 1, 29));
+}
+
+/// Whatever a file holds, it is read, or what is wrong with it is said with a place that is in it.
+#[test]
+fn any_file_has_an_answer() {
+    let seeds: [&[u8]; 3] = [
+        br#"{"auths":{"r.test":{"auth":"dTpw"},"a.test":{}},"credsStore":"x"}"#,
+        b"{\n \"auths\": {\n  \"r.test\": {\"username\": \"u\", \"identitytoken\": \"t\"}}}\n",
+        br#"{"credHelpers":{"r.test":"pass"},"currentContext":"build","HttpHeaders":{}}"#,
+    ];
+    let shards: [&[u8]; 12] =
+        [b"{", b"}", b"[", b"]", b"\"", b":", b",", b"null", b"7", b"\n", b"\xff", b"\\u0000"];
+    let seeds = seeds.map(<[u8]>::to_vec).to_vec();
+    check(&edited_bytes(seeds, &shards), |document| {
+        for client in [DOCKER, PODMAN] {
+            let Err(Fault { line, column, .. }) = read(client, &document) else { continue };
+            let lines: Vec<&[u8]> = document.split(|byte| *byte == b'\n').collect();
+            let length = String::from_utf8_lossy(lines[line - 1]).chars().count();
+            assert!((1..=length + 1).contains(&column), "{line}, {column}: {document:?}");
+        }
+    });
 }
