@@ -76,8 +76,10 @@ impl Walk<'_> {
             login.attempts.push(Attempt { credential, lifetime, flaw, ..attempt });
         }
         // Where a token service refuses all of them, what a stranger gets says whether they are
-        // what stands in the way.
-        let are_refused = login.attempts.iter().all(is_refused_token);
+        // what stands in the way. An identity of Azure never is: the kubelet's provider gives
+        // nobody's credential beside it.
+        let are_refused = credentials.is_empty()
+            || access.azure.is_none() && login.attempts.iter().all(is_refused_token);
         if let (Demand::Bearer(bearer), true) = (&demand, are_refused) {
             let attempt = self.token(bearer, None).await;
             self.tell(&attempt.steps);
