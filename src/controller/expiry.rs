@@ -26,7 +26,7 @@ use super::{Context, chain, clock};
 pub(super) mod ledger;
 pub(super) mod workloads;
 
-use ledger::{Due, Ledger, Use};
+use ledger::{Due, Ledger, Object, Use};
 
 /// How many reads are under way at once.
 const AT_ONCE: usize = 4;
@@ -86,7 +86,7 @@ async fn read(context: &Context, due: Due) {
                 let name = (namespace, name);
                 context.ledger().read_account(name, secrets, clock::now());
             }
-            Err(error) => failed(context, &error),
+            Err(error) => failed(context, Object::Account((namespace, name)), &error),
         }
     });
     stream::iter(accounts.collect::<Vec<_>>()).for_each_concurrent(AT_ONCE, |read| read).await;
@@ -94,14 +94,15 @@ async fn read(context: &Context, due: Due) {
     let secrets = secrets.into_iter().map(|(namespace, name)| async move {
         match resolve::dated(&context.client, &namespace, &name, probe::expires).await {
             Ok(secret) => context.ledger().read_secret(&namespace, secret, clock::now()),
-            Err(error) => failed(context, &error),
+            Err(error) => failed(context, Object::Secret((namespace, name)), &error),
         }
     });
     stream::iter(secrets.collect::<Vec<_>>()).for_each_concurrent(AT_ONCE, |read| read).await;
 }
 
-/// What could not be read is due still.
-fn failed(context: &Context, error: &resolve::Error) {
+/// What could not be read is due still, after a pause.
+fn failed(context: &Context, object: Object, error: &resolve::Error) {
+    context.ledger().failed(object, clock::now());
     context.telemetry.reconcile_failed("ReadExpiry");
     warn!(error = %chain(error), "cannot read until when a credential is valid; trying again");
 }
@@ -121,7 +122,10 @@ async fn tell_workloads(context: &Context, told: &mut Told) {
     let mut current = Told::new();
     {
         let ledger = context.ledger();
-        for used in ledger.uses(None) {
+        // Of several dates of a secret, the first is told.
+        let mut uses: Vec<_> = ledger.uses(None).collect();
+        uses.sort_by_key(|used| used.until);
+        for used in uses {
             let Some(finding) = finding(context, &used, now) else { continue };
             let workload = used.workload;
             let id = (

@@ -18,6 +18,8 @@ use super::super::pods::Key;
 
 /// How often a secret or a service account is read on behalf of workloads, at most.
 const BETWEEN_READS: Duration = Duration::from_secs(10 * 60);
+/// How long one that could not be read is left alone, whatever else changes meanwhile.
+const AFTER_FAILURE: Duration = Duration::from_secs(15);
 
 /// A namespace and a name in it.
 type Name = (String, String);
@@ -30,6 +32,17 @@ pub(in crate::controller) struct Ledger {
     checks: BTreeMap<String, (String, Pulls)>,
     accounts: BTreeMap<Name, Account>,
     secrets: BTreeMap<Name, Known>,
+    /// When a read of an account or a secret failed last.
+    failures: BTreeMap<Object, Timestamp>,
+}
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::controller) enum Object {
+    /// A service account, by namespace and name.
+    Account(Name),
+    /// A secret, by namespace and name.
+    Secret(Name),
 }
 
 /// What a workload is told apart by: kind, namespace and name.
@@ -150,6 +163,7 @@ impl Ledger {
         secrets: Vec<String>,
         now: Timestamp,
     ) {
+        self.failures.remove(&Object::Account(name.clone()));
         self.accounts.insert(name, Account { secrets, read_at: now });
     }
 
@@ -160,7 +174,18 @@ impl Ledger {
         secret: DatedSecret,
         now: Timestamp,
     ) {
+        self.failures.remove(&Object::Secret((namespace.to_owned(), secret.name.clone())));
         self.learn(namespace, secret, Some(now));
+    }
+
+    /// An account or a secret could not be read.
+    pub(in crate::controller) fn failed(&mut self, object: Object, now: Timestamp) {
+        self.failures.insert(object, now);
+    }
+
+    fn rests(&self, object: &Object, now: Timestamp) -> bool {
+        let failed_at = self.failures.get(object).copied();
+        failed_at.is_some() && !has_passed(AFTER_FAILURE, failed_at, now)
     }
 
     fn learn(&mut self, namespace: &str, secret: DatedSecret, read: Option<Timestamp>) -> bool {
@@ -180,13 +205,16 @@ impl Ledger {
             if let SecretSource::Account(account) = &pulls.secrets {
                 let name = name(account);
                 let read_at = self.accounts.get(&name).map(|account| account.read_at);
-                if is_due(read_at, now) {
+                let rests = self.rests(&Object::Account(name.clone()), now);
+                if has_passed(BETWEEN_READS, read_at, now) && !rests {
                     due.accounts.insert(name);
                 }
             }
             for secret in self.listed(&workload.namespace, &pulls.secrets) {
                 let name = name(secret);
-                if is_due(self.secrets.get(&name).and_then(|known| known.read_at), now) {
+                let read_at = self.secrets.get(&name).and_then(|known| known.read_at);
+                let rests = self.rests(&Object::Secret(name.clone()), now);
+                if has_passed(BETWEEN_READS, read_at, now) && !rests {
                     due.secrets.insert(name);
                 }
             }
@@ -209,6 +237,10 @@ impl Ledger {
         }
         self.accounts.retain(|name, _| accounts.contains(name));
         self.secrets.retain(|name, _| secrets.contains(name));
+        self.failures.retain(|object, _| match object {
+            Object::Account(name) => accounts.contains(name),
+            Object::Secret(name) => secrets.contains(name),
+        });
     }
 
     /// Every secret in use whose date can be read, for each registry: the first date, where it
@@ -283,10 +315,8 @@ impl Ledger {
 }
 
 /// A clock that was set back is no reason to wait.
-fn is_due(read_at: Option<Timestamp>, now: Timestamp) -> bool {
-    read_at.is_none_or(|read_at| {
-        now < read_at || now.duration_since(read_at).unsigned_abs() >= BETWEEN_READS
-    })
+fn has_passed(pause: Duration, since: Option<Timestamp>, now: Timestamp) -> bool {
+    since.is_none_or(|since| now < since || now.duration_since(since).unsigned_abs() >= pause)
 }
 
 #[cfg(test)]

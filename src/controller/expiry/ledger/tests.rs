@@ -101,6 +101,26 @@ fn an_account_is_read_for_the_secrets_that_it_lists() {
 }
 
 #[test]
+fn what_could_not_be_read_rests_for_a_while() {
+    let mut ledger = Ledger::default();
+    let robot = SecretSource::Account("robot".to_owned());
+    ledger.apply(deployment("api"), pulls(robot, &["r.test/a:1"]));
+    ledger.apply(deployment("web"), pulls(listed(&["one", "two"]), &["r.test/a:1"]));
+    ledger.failed(Object::Account(name("robot")), at(100));
+    ledger.failed(Object::Secret(name("one")), at(100));
+    check_due(&ledger, 114, &[], &["two"]);
+    check_due(&ledger, 115, &["robot"], &["one", "two"]);
+    // Once it could be read, its failure is forgotten.
+    ledger.read_secret("shop", missing("one"), at(115));
+    check_due(&ledger, 715, &["robot"], &["one", "two"]);
+    ledger.failed(Object::Secret(name("two")), at(715));
+    ledger.delete(&("Deployment", "shop".to_owned(), "web".to_owned()));
+    ledger.tidy();
+    ledger.apply(deployment("web"), pulls(listed(&["two"]), &["r.test/a:1"]));
+    check_due(&ledger, 716, &["robot"], &["two"]);
+}
+
+#[test]
 fn a_series_is_a_secret_for_a_registry_and_has_the_first_end() {
     let mut ledger = Ledger::default();
     let images = ["r.test/team/a:1", "r.test/b:1", "R.test/c:2", "other.test/d", "busybox"];
