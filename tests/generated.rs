@@ -8,6 +8,7 @@ use registrycheck::install;
 mod api;
 mod azure;
 mod chart;
+mod examples;
 mod findings;
 
 #[track_caller]
@@ -51,4 +52,11 @@ fn the_page_of_azure_is_fresh() {
 #[test]
 fn the_page_of_the_resource_is_fresh() {
     check("docs/registrycheck.md", &api::page());
+}
+
+#[test]
+fn the_answers_that_pages_show_are_fresh() {
+    for page in ["docs/credentials.md", "docs/explain.md"] {
+        check(page, &examples::page(page));
+    }
 }
