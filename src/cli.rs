@@ -12,6 +12,7 @@ mod manifests;
 mod node;
 mod node_probe;
 mod run;
+mod targets;
 mod watching;
 mod words;
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::api::RegistryCheck;
 use crate::controller::AccountTokens;
 use crate::node::Shape;
+use crate::probe::targets::Targets;
 
 mod account_tokens;
 mod deployment;
@@ -28,13 +29,19 @@ pub const CA_CONFIG_MAP: &str = "registrycheck-ca";
 pub struct Options {
     /// The node probe; `None` leaves out all that is for it.
     pub node_probe: Option<Shape>,
+    /// What probes may ask.
+    pub targets: Targets,
     /// The service accounts of which tokens may be made; `None` where there is none.
     pub account_tokens: Option<AccountTokens>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { node_probe: Some(node_probe::shape()), account_tokens: None }
+        Self {
+            node_probe: Some(node_probe::shape()),
+            targets: Targets::default(),
+            account_tokens: None,
+        }
     }
 }
 
@@ -105,7 +112,7 @@ fn service_account() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Options, manifests, node_probe, yaml};
+    use super::{Options, Targets, manifests, node_probe, yaml};
     use crate::node::{NAMESPACE, Opened, Shape};
 
     fn text(options: &Options) -> String {
@@ -130,8 +137,16 @@ mod tests {
             hosts: Some("/etc/certs.d".to_owned()),
         };
         let shape = Shape { image, user: 1_000, host_network: true, opened, ..node_probe::shape() };
-        let text = text(&Options { node_probe: Some(shape), ..Options::default() });
+        let targets = Targets {
+            allowed: vec!["*.example.com".parse().unwrap()],
+            denied: vec!["10.0.0.0/8".parse().unwrap()],
+        };
+        let shape = Shape { targets: targets.clone(), ..shape };
+        let text = text(&Options { node_probe: Some(shape), targets, ..Options::default() });
         for part in [
+            "- --allow-target=*.example.com\n",
+            "- --deny-target=10.0.0.0/8\n",
+            r"|--allow-target=\\*\\.example\\.com|--deny-target=10\\.0\\.0\\.0/8|",
             "- --node-probe-image=own.test/registrycheck:2\n",
             "- --node-probe-user=1000\n",
             "- --node-probe-host-network=true\n",

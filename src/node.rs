@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::image::platform::Platform;
+use crate::probe::targets::Targets;
 
 pub mod payload;
 mod pod;
@@ -54,6 +55,8 @@ pub struct Shape {
     pub host_network: bool,
     /// What else of the node they read.
     pub opened: Opened,
+    /// What they may ask.
+    pub targets: Targets,
 }
 
 /// What a node has beside its azure.json that decides a pull, by its paths on the node: nothing of

@@ -11,6 +11,7 @@
 
 mod address;
 mod azure;
+mod bounds;
 mod budget;
 mod connection;
 mod content;
@@ -28,6 +29,7 @@ mod protocol;
 pub mod proxy;
 mod pull;
 mod redirect;
+pub mod targets;
 mod tls;
 mod token;
 mod trace;
@@ -60,6 +62,7 @@ use dns::Names;
 use memory::Memory;
 use protocol::realm::HostPolicy;
 use proxy::Proxies;
+use targets::Targets;
 use tls::Trust;
 
 /// What the operator decides about probes.
@@ -77,6 +80,8 @@ pub struct Settings {
     pub insecure_hosts: Vec<String>,
     /// Further addresses that are never asked, such as the API server's.
     pub forbidden: Vec<IpAddr>,
+    /// What the operator allows and denies to be asked.
+    pub targets: Targets,
     /// The proxies through which requests go.
     pub proxies: Proxies,
 }
@@ -208,7 +213,11 @@ impl Prober {
 }
 
 fn addresses(settings: &Settings) -> AddressPolicy {
-    AddressPolicy { allow_loopback: settings.allow_loopback, forbidden: settings.forbidden.clone() }
+    AddressPolicy {
+        allow_loopback: settings.allow_loopback,
+        forbidden: settings.forbidden.clone(),
+        targets: settings.targets.clone(),
+    }
 }
 
 /// Why nothing can be probed at all.

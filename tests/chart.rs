@@ -151,6 +151,8 @@ fn wrong_values_are_refused_with_their_place() {
         ("watchNamespaces=shop", "at '/watchNamespaces': got string, want array"),
         ("watchNamespaces={Shop}", "at '/watchNamespaces/0': 'Shop' does not match pattern"),
         ("tokenHosts={https://auth.test}", "at '/tokenHosts/0'"),
+        ("targets.deny={https://evil.test}", "at '/targets/deny/0'"),
+        ("targets.allow={r.test:5000}", "at '/targets/allow/0'"),
         ("accountTokens.accounts={runner}", "at '/accountTokens/accounts/0'"),
         ("accountTokens.azureCloud=Azure", "at '/accountTokens/azureCloud': value must be one of"),
         ("image.pullPolicy=always", "at '/image/pullPolicy': value must be one of"),

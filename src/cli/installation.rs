@@ -7,8 +7,10 @@ use crate::controller::node::NodeProbe;
 use crate::image::ImageRef;
 use crate::install;
 use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Opened, Shape};
+use crate::probe::targets::Targets;
 
 use super::account_tokens::AccountTokenArguments;
+use super::targets::TargetArguments;
 
 /// The arguments of `registrycheck manifests`.
 #[derive(Debug, Args)]
@@ -20,6 +22,8 @@ pub(super) struct Arguments {
     no_node_probe: bool,
     #[command(flatten)]
     pods: NodeProbePods,
+    #[command(flatten)]
+    targets: TargetArguments,
     #[command(flatten)]
     account_tokens: AccountTokenArguments,
 }
@@ -60,23 +64,26 @@ impl NodeProbePods {
         self.host_network
     }
 
-    pub(super) fn shape(&self, namespace: &str) -> Shape {
+    pub(super) fn shape(&self, namespace: &str, targets: Targets) -> Shape {
         Shape {
             namespace: namespace.to_owned(),
             image: self.image.clone(),
             user: self.user,
             host_network: self.host_network,
             opened: Opened { providers: self.providers.clone(), hosts: self.hosts.clone() },
+            targets,
         }
     }
 }
 
 impl Arguments {
     pub(super) fn options(&self) -> install::Options {
-        let shape = || self.pods.shape(NAMESPACE);
+        let targets = self.targets.targets();
+        let shape = || self.pods.shape(NAMESPACE, targets.clone());
         let tokens = self.account_tokens.settings();
         install::Options {
             node_probe: (!self.no_node_probe).then(shape),
+            targets,
             account_tokens: (!tokens.accounts.is_empty()).then_some(tokens),
         }
     }
@@ -109,9 +116,9 @@ pub(super) struct NodeProbeArguments {
 
 impl NodeProbeArguments {
     /// The settings; `None` where no node is asked.
-    pub(super) fn settings(&self) -> Option<NodeProbe> {
+    pub(super) fn settings(&self, targets: Targets) -> Option<NodeProbe> {
         self.is_on.then(|| NodeProbe {
-            shape: self.pods.shape(&self.namespace),
+            shape: self.pods.shape(&self.namespace, targets),
             limit: self.limit.into(),
             allow_node_selector: self.allow_node_selector,
         })

@@ -22,6 +22,7 @@ use crate::record::Seen;
 
 use super::check::{Asked, endpoints, parse_platform, time_of_day};
 use super::node::NodeArguments;
+use super::targets::TargetArguments;
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
@@ -31,6 +32,8 @@ pub(super) struct Arguments {
     image: String,
     #[command(flatten)]
     node: NodeArguments,
+    #[command(flatten)]
+    targets: TargetArguments,
     /// The platform of the node. Left out, an image of any platform will do.
     #[arg(long, value_parser = parse_platform, value_name = "OS/ARCH")]
     platform: Option<Platform>,
@@ -73,6 +76,7 @@ async fn look(arguments: &Arguments, asked: &Asked) -> anyhow::Result<Seen> {
     let prober = Prober::new(probe::Settings {
         ca_bundle_pem,
         forbidden: api_server.into_iter().collect(),
+        targets: arguments.targets.targets(),
         proxies: super::proxies(),
         ..probe::Settings::default()
     })

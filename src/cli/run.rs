@@ -17,6 +17,7 @@ use crate::server::{self, Telemetry};
 
 use super::account_tokens::AccountTokenArguments;
 use super::installation::NodeProbeArguments;
+use super::targets::TargetArguments;
 use super::watching::WatchingArguments;
 use super::{
     api_server_addresses, install_cryptography, parse_duration, proxies, read_certificates,
@@ -54,6 +55,8 @@ pub(super) struct Arguments {
     /// may be given several times.
     #[arg(long = "insecure-host", value_name = "HOST")]
     insecure_hosts: Vec<String>,
+    #[command(flatten)]
+    targets: TargetArguments,
     #[command(flatten)]
     watching: WatchingArguments,
     #[command(flatten)]
@@ -98,6 +101,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         ca_bundle_pem,
         token_hosts: arguments.token_hosts,
         forbidden: api_server_addresses(&config),
+        targets: arguments.targets.targets(),
         proxies: proxies(),
         ..probe::Settings::default()
     })
@@ -108,7 +112,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let telemetry = Arc::new(Telemetry::new());
     let settings = Settings {
-        node_probe: arguments.node_probe.settings(),
+        node_probe: arguments.node_probe.settings(arguments.targets.targets()),
         namespace: arguments.namespace,
         watched: arguments.watching.namespaces(),
         expiry: arguments.watching.expiry(),

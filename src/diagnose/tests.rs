@@ -286,6 +286,8 @@ fn a_request_that_was_not_sent_decides_nothing() {
             Code::ProbeSkipped,
             Certain,
         ),
+        (NotSent::DeniedTarget { address: None }, Code::ProbeSkipped, Certain),
+        (NotSent::NotAllowedTarget { address: None }, Code::ProbeSkipped, Certain),
     ];
     for (reason, code, confidence) in table {
         let host = "evil.example".to_owned();

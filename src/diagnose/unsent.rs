@@ -1,5 +1,7 @@
 //! What it means that a request was not sent, for a reason of ours.
 
+use std::net::IpAddr;
+
 use crate::api::Confidence;
 use crate::evidence::NotSent;
 
@@ -42,6 +44,8 @@ pub(super) fn finding(subject: Subject<'_>, host: &str, reason: &NotSent) -> Fin
             format!("{host} has the address {address}, which is {class}; no probe goes there"),
             "If this is a registry of yours, give it an address in the network.".to_owned(),
         ),
+        NotSent::DeniedTarget { address } => denied(host, *address),
+        NotSent::NotAllowedTarget { address } => not_allowed(subject, host, *address),
         NotSent::UnsupportedChallenge { schemes } => {
             let offered = if schemes.is_empty() {
                 "without saying which kind".to_owned()
@@ -84,5 +88,99 @@ pub(super) fn finding(subject: Subject<'_>, host: &str, reason: &NotSent) -> Fin
             format!("{host} redirects to {location}, which was not followed"),
             "Ask whoever runs the registry where its redirects should lead.".to_owned(),
         ),
+    }
+}
+
+/// The operator wants it so; whoever looks at the check may not know.
+fn denied(host: &str, address: Option<IpAddr>) -> Finding {
+    let place = place(host, address, "is a host");
+    Finding::new(
+        Code::ProbeSkipped,
+        Confidence::Certain,
+        format!("{place}, which this installation denies; no probe goes there"),
+        "If it should be asked, take it out of the installation's targets.deny (--deny-target)."
+            .to_owned(),
+    )
+}
+
+fn not_allowed(subject: Subject<'_>, host: &str, address: Option<IpAddr>) -> Finding {
+    let place = place(host, address, "is a host");
+    let remedy = setting::of_controller(
+        "If it is a registry of yours, or a host to which one sends its clients, allow it beside those that are allowed already",
+        "targets.allow={TARGET}",
+        "--allow-target TARGET",
+    );
+    Finding::new(
+        Code::ProbeSkipped,
+        Confidence::Certain,
+        format!(
+            "{place}, which is not among the targets that this installation allows; no probe goes there"
+        ),
+        subject.fill(&remedy, &[("TARGET", &target(host, address))]),
+    )
+}
+
+fn place(host: &str, address: Option<IpAddr>, otherwise: &str) -> String {
+    match address {
+        Some(address) => format!("{host} has the address {address}"),
+        None => format!("{host} {otherwise}"),
+    }
+}
+
+/// What an operator would allow: the host without its port, or the address that stands in its place.
+fn target(host: &str, address: Option<IpAddr>) -> String {
+    match address {
+        Some(address) if host.starts_with('[') => address.to_string(),
+        Some(_) | None => host.split(':').next().unwrap_or(host).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NotSent, finding};
+    use crate::diagnose::Subject;
+    use crate::image::ImageRef;
+
+    #[track_caller]
+    fn check(host: &str, reason: &NotSent, message: &str, remedy: &str) {
+        let image = ImageRef::parse("r.test:5000/a:1").unwrap();
+        let subject = Subject { namespace: "shop", image: &image, complaint: None };
+        let finding = finding(subject, host, reason);
+        assert!(finding.message.starts_with(message), "{}", finding.message);
+        assert!(finding.remedy.contains(remedy), "{}", finding.remedy);
+    }
+
+    #[test]
+    fn what_an_operator_bars_is_said_with_the_value_that_would_change_it() {
+        let address = "10.0.0.1".parse().ok();
+        let denied = "take it out of the installation's targets.deny";
+        for (host, reason, message, remedy) in [
+            (
+                "r.test:5000",
+                NotSent::DeniedTarget { address: None },
+                "r.test:5000 is a host, which this installation denies",
+                denied,
+            ),
+            (
+                "r.test:5000",
+                NotSent::DeniedTarget { address },
+                "r.test:5000 has the address 10.0.0.1, which this installation denies",
+                denied,
+            ),
+            (
+                "r.test:5000",
+                NotSent::NotAllowedTarget { address },
+                "r.test:5000 has the address 10.0.0.1, which is not among the targets",
+                "--set targets.allow={r.test}.",
+            ),
+            (
+                "[fd00::1]:5000",
+                NotSent::NotAllowedTarget { address: "fd00::1".parse().ok() },
+                "[fd00::1]:5000 has the address fd00::1",
+                "start the controller with --allow-target fd00::1",
+            ),
+        ] {
+            check(host, &reason, message, remedy);
+        }
     }
 }

@@ -244,6 +244,16 @@ pub enum NotSent {
         /// What it is: `link-local`, `loopback`, …
         class: String,
     },
+    /// The operator has denied the host, or the network of its address.
+    DeniedTarget {
+        /// The address; `None` where the host itself is denied, or is a proxy's to look up.
+        address: Option<IpAddr>,
+    },
+    /// The operator has allowed other hosts and networks alone.
+    NotAllowedTarget {
+        /// The address, where it was looked up.
+        address: Option<IpAddr>,
+    },
     /// The registry wants a kind of credential that no pull secret holds.
     UnsupportedChallenge {
         /// The schemes that it offers; empty where it offers none.

@@ -45,6 +45,7 @@ pub(super) fn deployment(options: &Options) -> Value {
 
 fn container(options: &Options) -> Value {
     let mut arguments = vec!["run".to_owned(), format!("--ca-directory={CA_DIRECTORY}")];
+    arguments.extend(options.targets.arguments());
     arguments.extend(node_probe::arguments(options.node_probe.as_ref()));
     arguments.extend(options.account_tokens.iter().flat_map(account_tokens::arguments));
     let field = |path: &str| json!({"fieldRef": {"fieldPath": path}});

@@ -11,6 +11,8 @@ use crate::node::{
     self, AZURE_CONFIG, CA_CONFIG_MAP, CA_DIRECTORY, CONTAINER, OWNER_OF_THE_FILE, Shape, USER,
 };
 
+use crate::probe::targets::Targets;
+
 use super::{IMAGE, NAME, labels, rights};
 
 /// No pod of ours may take longer.
@@ -24,6 +26,7 @@ pub fn shape() -> Shape {
         user: OWNER_OF_THE_FILE,
         host_network: false,
         opened: node::Opened::default(),
+        targets: Targets::default(),
     }
 }
 
@@ -286,6 +289,12 @@ fn values(shape: &Shape) -> Vec<(String, String)> {
                     .chain(of_node(shape).map(|(_, option, path, _)| {
                         format!("--{option}={path}").replace('.', r"\.")
                     }))
+                    .chain(
+                        shape
+                            .targets
+                            .arguments()
+                            .map(|argument| { argument.replace('.', r"\.").replace('*', r"\*") })
+                    )
                     .chain([r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*".to_owned()])
                     .collect::<Vec<_>>()
                     .join("|")

@@ -194,6 +194,7 @@ fn arguments(shape: &Shape, question: &Question<'_>) -> Vec<String> {
         arguments.extend(providers.map(|path| format!("--credential-provider-config={path}")));
     }
     arguments.extend(shape.opened.hosts.iter().map(|path| format!("--hosts-dir={path}")));
+    arguments.extend(shape.targets.arguments());
     arguments.push(question.asked.to_owned());
     arguments
 }
@@ -227,6 +228,7 @@ mod tests {
 
     use super::*;
     use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Opened};
+    use crate::probe::targets::Targets;
 
     fn made(place: &Place, as_identity: bool) -> Value {
         made_with(Opened::default(), place, as_identity)
@@ -239,6 +241,7 @@ mod tests {
             user: OWNER_OF_THE_FILE,
             host_network: false,
             opened,
+            targets: Targets::default(),
         };
         let timeout = Duration::from_secs(20);
         let question =

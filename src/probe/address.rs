@@ -5,7 +5,10 @@
 //! the node's metadata service, itself or the API server, every address is judged after
 //! the lookup and before the connection.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::targets::{Bar, Targets};
 
 /// The metadata service of Azure, at which identities get their tokens. Nothing but the one
 /// question for that may go there, and only where it is named so.
@@ -24,12 +27,39 @@ const METADATA: [IpAddr; 3] = [
 pub(super) struct AddressPolicy {
     pub(super) allow_loopback: bool,
     pub(super) forbidden: Vec<IpAddr>,
+    pub(super) targets: Targets,
+}
+
+/// Why an address is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It is of a class that nobody may ask.
+    Class(&'static str),
+    /// The operator keeps it from being asked.
+    Barred(Bar),
+}
+
+/// In words that follow the address.
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Class(class) => write!(formatter, "is {class}"),
+            Self::Barred(Bar::Denied) => formatter.write_str("is denied"),
+            Self::Barred(Bar::NotAllowed) => formatter.write_str("is not allowed"),
+        }
+    }
 }
 
 impl AddressPolicy {
+    /// Why `host` is not asked at `address`; `None` where it may be.
+    pub(super) fn refusal(&self, host: &str, address: IpAddr) -> Option<Refusal> {
+        let class = self.class_of(address).map(Refusal::Class);
+        class.or_else(|| self.targets.bar(host, Some(plain(address))).map(Refusal::Barred))
+    }
+
     /// What makes this address forbidden, in words that follow "which is"; `None` where it may
     /// be asked.
-    pub(super) fn class_of(&self, address: IpAddr) -> Option<&'static str> {
+    fn class_of(&self, address: IpAddr) -> Option<&'static str> {
         let address = plain(address);
         if METADATA.contains(&address) {
             Some("a cloud's metadata service")
@@ -84,12 +114,12 @@ pub(super) fn is_localhost(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::AddressPolicy;
+    use super::*;
 
     #[track_caller]
     fn check(address: &str, allow_loopback: bool, class: Option<&str>) {
         let forbidden = vec!["10.0.0.1".parse().unwrap()];
-        let policy = AddressPolicy { allow_loopback, forbidden };
+        let policy = AddressPolicy { allow_loopback, forbidden, ..AddressPolicy::default() };
         assert_eq!(policy.class_of(address.parse().unwrap()), class, "{address}");
     }
 
@@ -125,5 +155,21 @@ mod tests {
         }
         check("127.0.0.1", true, None);
         check("::1", true, None);
+    }
+
+    #[test]
+    fn what_an_operator_allows_lifts_no_class() {
+        let targets = Targets {
+            allowed: vec!["0.0.0.0/0".parse().unwrap()],
+            denied: vec!["10.0.0.0/8".parse().unwrap()],
+        };
+        let policy = AddressPolicy { targets, ..AddressPolicy::default() };
+        let refusal = |address: &str| policy.refusal("r.test", address.parse().unwrap());
+        assert_eq!(refusal("203.0.113.7"), None);
+        assert_eq!(refusal("127.0.0.1"), Some(Refusal::Class("loopback")));
+        assert_eq!(refusal("10.0.0.1"), Some(Refusal::Barred(Bar::Denied)));
+        assert_eq!(refusal("::ffff:10.0.0.1"), Some(Refusal::Barred(Bar::Denied)));
+        assert_eq!(refusal("64:ff9b::a00:1"), Some(Refusal::Barred(Bar::Denied)));
+        assert_eq!(refusal("2001:db8::1"), Some(Refusal::Barred(Bar::NotAllowed)));
     }
 }

@@ -15,7 +15,7 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use crate::access::azure::is_registry;
 
 use super::PrepareError;
-use super::address::{AddressPolicy, is_localhost};
+use super::address::{AddressPolicy, Refusal, is_localhost};
 use super::protocol;
 
 /// How many names are followed that lead to no address.
@@ -50,7 +50,7 @@ pub(super) enum LookupError {
     /// No answer, or one that says nothing of the name.
     Failed { detail: String },
     /// It has an address, and none that may be asked.
-    Forbidden { address: IpAddr, class: &'static str },
+    Forbidden { address: IpAddr, refusal: Refusal },
 }
 
 impl fmt::Display for LookupError {
@@ -58,7 +58,7 @@ impl fmt::Display for LookupError {
         match self {
             Self::NotFound { .. } => formatter.write_str("no such host"),
             Self::Failed { detail } => formatter.write_str(detail),
-            Self::Forbidden { address, class } => write!(formatter, "{address} is {class}"),
+            Self::Forbidden { address, refusal } => write!(formatter, "{address} {refusal}"),
         }
     }
 }
@@ -101,10 +101,10 @@ impl Names {
     pub(super) async fn look_up(&self, host: &str) -> Result<Found, LookupError> {
         let Found { mut addresses, aliases } = self.find(host).await?;
         let first = addresses.first().copied();
-        addresses.retain(|address| self.policy.class_of(*address).is_none());
-        match first.and_then(|first| Some((first, self.policy.class_of(first)?))) {
-            Some((address, class)) if addresses.is_empty() => {
-                Err(LookupError::Forbidden { address, class })
+        addresses.retain(|address| self.policy.refusal(host, *address).is_none());
+        match first.and_then(|first| Some((first, self.policy.refusal(host, first)?))) {
+            Some((address, refusal)) if addresses.is_empty() => {
+                Err(LookupError::Forbidden { address, refusal })
             }
             Some(_) | None => Ok(Found { addresses, aliases }),
         }

@@ -14,6 +14,7 @@ use url::Url;
 use crate::evidence::{End, Failure, Hop, NotSent, Role, Step, StepName};
 
 use super::address::{AddressPolicy, METADATA_SERVICE};
+use super::bounds;
 use super::connection::{self, host_of, literal, waiting_in};
 use super::failure::{self, Cause};
 use super::met::Met;
@@ -147,15 +148,13 @@ impl Line<'_> {
         let mut hop = Hop { role, host: host_of(url), address: literal(url) };
         let is_metadata = role == Role::Metadata && hop.address == Some(METADATA_SERVICE);
         let is_chosen = is_metadata || (self.is_mirror && role == Role::Registry);
-        if let (Some((address, class)), false) = (
-            hop.address.and_then(|address| Some((address, self.addresses.class_of(address)?))),
-            is_chosen,
-        ) {
-            return Err(forbidden(hop.host, address, class));
+        let proxy = self.proxies.of(url);
+        let out_of_bounds = self.out_of_bounds(url, hop.address, proxy.is_some());
+        if let (Some(end), false) = (out_of_bounds, is_chosen) {
+            return Err(end);
         }
         let request = self.request(question, url, same_host);
         let began = Instant::now();
-        let proxy = self.proxies.of(url);
         let trace = Trace::new(proxy.is_some() || is_chosen);
         let left = self.timeout.saturating_sub(self.started.elapsed());
         let receiving = trace.watch(receive(request, question.limit));
@@ -216,11 +215,11 @@ impl Line<'_> {
                 let left = self.timeout.saturating_sub(self.started.elapsed());
                 plain::spoken(url, hop.address, left, detail).await
             }
-            Cause::Forbidden { address, class } => {
-                let words = format!("{address} is {class}");
+            Cause::Forbidden { address, refusal } => {
+                let words = format!("{address} {refusal}");
                 steps.extend(connection::steps(&marks, dialled, place, Some(address), &words));
                 let host = proxy.map_or(hop.host, ToString::to_string);
-                return Err(forbidden(host, address, class));
+                return Err(bounds::end(host, address, refusal));
             }
         };
         let mut words = failure_in_words(&failure);
@@ -327,11 +326,6 @@ async fn each_address(addresses: &[IpAddr], port: Option<u16>) -> String {
 
 fn proxy_hop(proxy: &Proxy, address: Option<IpAddr>) -> Hop {
     Hop { role: Role::Proxy, host: proxy.to_string(), address }
-}
-
-fn forbidden(host: String, address: IpAddr, class: &str) -> End {
-    let class = class.to_owned();
-    End::NotSent { host, reason: NotSent::ForbiddenAddress { address, class } }
 }
 
 struct Received {

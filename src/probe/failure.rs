@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::evidence::{Failure, StepName};
 
+use super::address::Refusal;
 use super::dns::LookupError;
 use super::protocol::clean;
 use super::tls;
@@ -18,7 +19,7 @@ pub(super) enum Cause {
     /// The host has an address to which no probe goes.
     Forbidden {
         address: IpAddr,
-        class: &'static str,
+        refusal: Refusal,
     },
     /// What answered the ClientHello is not TLS; what it is has to be looked at.
     NotTls {
@@ -94,7 +95,7 @@ fn of_lookup(error: &LookupError) -> Cause {
             Cause::Failure(Failure::NameNotFound { resolver })
         }
         LookupError::Failed { detail } => Cause::Failure(Failure::LookupFailed { detail }),
-        LookupError::Forbidden { address, class } => Cause::Forbidden { address, class },
+        LookupError::Forbidden { address, refusal } => Cause::Forbidden { address, refusal },
     }
 }
 

@@ -9,6 +9,7 @@ mod network;
 mod proxy;
 mod safety;
 mod server;
+mod targets;
 mod zone;
 
 use std::net::IpAddr;

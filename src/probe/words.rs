@@ -1,5 +1,7 @@
 //! Ends in a few words, for the step that they end.
 
+use std::net::IpAddr;
+
 use crate::evidence::told::{PullLimit, Unfit};
 use crate::evidence::{End, Failure, NotSent};
 
@@ -18,6 +20,8 @@ pub(super) fn in_words(end: &End) -> String {
             | NotSent::InsecureRealm { realm }
             | NotSent::BadRealm { realm } => format!("not sent to {realm}"),
             NotSent::ForbiddenAddress { address, class } => format!("{address} is {class}"),
+            NotSent::DeniedTarget { address } => bounded(*address, "denied"),
+            NotSent::NotAllowedTarget { address } => bounded(*address, "not allowed"),
             NotSent::UnsupportedChallenge { schemes } => {
                 format!(
                     "401, {}",
@@ -69,4 +73,8 @@ pub(super) fn failure_in_words(failure: &Failure) -> String {
         Failure::ProxyLoginWanted => "407, the proxy wants a login".to_owned(),
         Failure::TunnelRefused => "the proxy does not connect".to_owned(),
     }
+}
+
+fn bounded(address: Option<IpAddr>, how: &str) -> String {
+    address.map_or_else(|| how.to_owned(), |address| format!("{address} is {how}"))
 }

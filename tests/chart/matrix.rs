@@ -72,6 +72,16 @@ pub(crate) const MATRIX: &[Form] = &[
         ],
     ),
     of_both(
+        "what probes may ask",
+        &["targets.allow={*.azurecr.io,10.0.0.0/8,fd00::/8}", "targets.deny={evil.azurecr.io}"],
+        &[
+            "--allow-target=*.azurecr.io",
+            "--allow-target=10.0.0.0/8",
+            "--allow-target=fd00::/8",
+            "--deny-target=evil.azurecr.io",
+        ],
+    ),
+    of_both(
         "tokens of accounts",
         &["accountTokens.accounts={shop/runner,infra/robot,shop/api}"],
         &["--token-for=shop/runner", "--token-for=infra/robot", "--token-for=shop/api"],

@@ -14,6 +14,9 @@
 {{- range .Values.insecureHosts }}
 - --insecure-host={{ . }}
 {{- end }}
+{{- range (include "registrycheck.targets" . | fromYamlArray) }}
+- {{ . }}
+{{- end }}
 {{- with .Values.nodeProbe }}
 - --node-probe={{ .enabled }}
 {{- if .enabled }}
@@ -72,5 +75,15 @@
 {{- end }}
 {{- if .Values.log.json }}
 - --log-json
+{{- end }}
+{{- end }}
+
+{{- /* What probes may ask, in the pod network and on nodes, as arguments of the program. */}}
+{{- define "registrycheck.targets" -}}
+{{- range .Values.targets.allow }}
+- --allow-target={{ . }}
+{{- end }}
+{{- range .Values.targets.deny }}
+- --deny-target={{ . }}
 {{- end }}
 {{- end }}

@@ -17,6 +17,7 @@ use crate::image::ImageRef;
 use crate::image::platform::Platform;
 use crate::node::progress::{self, Skipped};
 use crate::node::{self, Place, Question, Shape};
+use crate::probe::targets::Targets;
 use crate::record::Seen;
 use crate::resolve::platform::facts;
 
@@ -66,7 +67,7 @@ impl OnNode {
                 timeout: timeout.min(LONGEST_TIMEOUT),
                 as_identity: is_azure(image.registry().name()),
             };
-            let shape = self.pods.shape(&self.namespace);
+            let shape = self.pods.shape(&self.namespace, Targets::default());
             run(&client, &shape, &question, &image, shows_progress).await?
         };
         let host_network = self.pods.host_network();

@@ -55,6 +55,7 @@ impl Way {
             insecure_hosts: self.insecure_hosts.clone(),
             forbidden: forbidden.to_vec(),
             proxies: proxies(),
+            ..probe::Settings::default()
         };
         Prober::new(settings).context("cannot prepare to probe")
     }

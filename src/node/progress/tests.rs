@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Opened};
+use crate::probe::targets::Targets;
 
 fn shape() -> Shape {
     Shape {
@@ -13,6 +14,7 @@ fn shape() -> Shape {
         user: OWNER_OF_THE_FILE,
         host_network: false,
         opened: Opened::default(),
+        targets: Targets::default(),
     }
 }
 
