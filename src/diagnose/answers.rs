@@ -326,22 +326,30 @@ fn hidden(subject: Subject<'_>, answered: &Answered<'_>, said: &str) -> Finding 
     )
 }
 
-/// `404 MANIFEST_UNKNOWN: manifest unknown`.
+/// `404 MANIFEST_UNKNOWN: manifest unknown`. Only what a registry says in a registry's form is
+/// quoted: whoever may name a host in a pod could read any server's pages otherwise.
 pub(super) fn in_words(answer: &Answer) -> String {
     let mut words = format!("status {}", answer.status);
-    if let Some(error) = answer.errors.first() {
+    if let Some(error) = answer.errors.iter().find(|error| is_code(&error.code)) {
         words = format!("{words}, {}", error.code);
         let message = error.message.trim_end_matches('.');
         if !message.is_empty() {
             words = format!("{words}: {message}");
         }
-    } else if let Some(body) = &answer.body {
-        words = format!("{words}: {body}");
+    } else if let Some(problem) = &answer.problem {
+        words = format!("{words}: {problem}");
     }
     if let Some(seconds) = answer.retry_after {
         words = format!("{words}; it says to wait {}", in_time(seconds));
     }
     words
+}
+
+/// Whether a text is a code of an error (OCI distribution specification, "Error Codes"; RFC 6749,
+/// 5.2; the numbers of Entra ID).
+fn is_code(text: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(is_fit)
 }
 
 /// A time to wait, as somebody says it: at least as long as it is.

@@ -259,6 +259,30 @@ fn other_answers() {
     }
 }
 
+/// A pod may name any host: what a server that is no registry answers is read and not told.
+#[test]
+fn only_what_has_a_registrys_form_is_quoted() {
+    let error = |code: &str| RegistryError { code: code.to_owned(), message: "inner".to_owned() };
+    let body = Some("inner page".to_owned());
+    for (answer, is_told) in [
+        (Answer { body, ..Answer::default() }, false),
+        (Answer { errors: vec![error("")], ..Answer::default() }, false),
+        (Answer { errors: vec![error("all of the inner page")], ..Answer::default() }, false),
+        (Answer { errors: vec![error(&"A".repeat(65))], ..Answer::default() }, false),
+        (Answer { errors: vec![error("DENIED")], ..Answer::default() }, true),
+        (Answer { errors: vec![error("invalid_grant")], ..Answer::default() }, true),
+    ] {
+        for status in [401, 403, 404, 418, 429, 500] {
+            let answer = Answer { status, ..answer.clone() };
+            let end = End::Answered { hop: hop(Role::Registry), step: StepName::Manifest, answer };
+            let findings = diagnosis(&with_end(end)).findings;
+            let told = findings.iter().any(|finding| finding.message.contains("inner"));
+            assert!(is_told || !told, "{findings:?}");
+            assert!(told || !is_told || status != 403, "{findings:?}");
+        }
+    }
+}
+
 #[test]
 fn the_limit_of_a_registry_is_said() {
     let answer = Answer { status: 429, retry_after: Some(90), ..Answer::default() };

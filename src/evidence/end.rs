@@ -111,8 +111,11 @@ pub struct Answer {
     /// The errors of the body, as the OCI distribution specification has them. At most 5.
     pub errors: Vec<RegistryError>,
     /// The beginning of a body that is none of that, without control characters; at
-    /// most 200 characters.
+    /// most 200 characters. It is a stranger's: no finding quotes it.
     pub body: Option<String>,
+    /// What is wrong with a success, in words of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
     /// The server's own id of the request (`x-ms-correlation-request-id` and the like).

@@ -162,6 +162,7 @@ pub(super) fn answer(status: u16, headers: &HeaderMap, body: &[u8], secrets: &[S
         status,
         body: if errors.is_empty() && !rest.is_empty() { Some(rest) } else { None },
         errors,
+        problem: None,
         retry_after: retry_after(headers),
         correlation: CORRELATION
             .iter()

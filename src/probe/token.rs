@@ -139,7 +139,7 @@ fn granted(
     };
     let token = given(result, StepName::Token, read, protocol::answer, secrets);
     let said = match &token {
-        Err(End::Answered { answer: Answer { status, body: Some(problem), .. }, .. })
+        Err(End::Answered { answer: Answer { status, problem: Some(problem), .. }, .. })
             if (200..300).contains(status) =>
         {
             format!("{status}, {problem}")
@@ -164,7 +164,7 @@ pub(super) fn given(
             Ok(secret) => return Ok(secret),
             // Nothing of a body that may hold a secret is kept.
             Err(problem) => Answer {
-                body: Some(problem.to_owned()),
+                problem: Some(problem.to_owned()),
                 ..understand(status, &headers, &[], secrets)
             },
         }

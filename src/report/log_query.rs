@@ -83,13 +83,7 @@ mod tests {
     const AT: &str = "2026-11-26T01:02:03Z";
 
     fn answered(role: Role, id: &str) -> Attempt {
-        let answer = Answer {
-            status: 401,
-            errors: Vec::new(),
-            body: None,
-            retry_after: None,
-            correlation: Some(id.to_owned()),
-        };
+        let answer = Answer { status: 401, correlation: Some(id.to_owned()), ..Answer::default() };
         let hop = Hop { host: "shop.azurecr.io".to_owned(), role, address: None };
         Attempt::new(None, Vec::new(), End::Answered { hop, step: StepName::Token, answer })
     }

@@ -36,7 +36,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         words().prop_map(|message| RegistryError { code: "AADSTS7000215".to_owned(), message });
     (vec(error, 0..6), option::of(words()), 200..599_u16).prop_map(|(errors, body, status)| {
         let correlation = Some("5c8e6f0a-0000-4000-8000-000000000000".to_owned());
-        Answer { status, errors, body, retry_after: Some(30), correlation }
+        Answer { status, errors, body, problem: None, retry_after: Some(30), correlation }
     })
 }
 

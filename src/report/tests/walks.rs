@@ -18,13 +18,7 @@ fn served() -> End {
 }
 
 fn refused() -> End {
-    let answer = Answer {
-        status: 401,
-        errors: Vec::new(),
-        body: None,
-        retry_after: None,
-        correlation: Some("5c8e".to_owned()),
-    };
+    let answer = Answer { status: 401, correlation: Some("5c8e".to_owned()), ..Answer::default() };
     let hop = Hop { role: Role::TokenService, host: "shop.azurecr.io".to_owned(), address: None };
     End::Answered { hop, step: StepName::Token, answer }
 }
