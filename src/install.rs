@@ -16,6 +16,7 @@ mod account_tokens;
 mod deployment;
 pub mod node_probe;
 mod rights;
+mod spec_images;
 
 /// The namespace, the name of every object, and the name of the service account.
 pub const NAME: &str = "registrycheck";
@@ -72,6 +73,7 @@ pub fn manifests(options: &Options) -> Vec<Value> {
         rights::role_binding(),
     ];
     objects.extend(rights::aggregate_roles());
+    objects.extend(spec_images::objects());
     objects.extend(options.node_probe.iter().flat_map(node_probe::objects));
     objects.extend(options.account_tokens.iter().flat_map(account_tokens::objects));
     objects.push(deployment::deployment(options));
@@ -123,7 +125,7 @@ mod tests {
     fn without_the_node_probe_nothing_of_it_is_there() {
         let text = text(&Options { node_probe: None, ..Options::default() });
         assert!(text.contains("- --node-probe=false\n"), "{text}");
-        for part in [NAMESPACE, "ValidatingAdmissionPolicy", "hostPath", "privileged"] {
+        for part in [NAMESPACE, "hostPath", "privileged"] {
             assert!(!text.contains(part), "{part}");
         }
     }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::installed;
-use crate::ground::{Namespace, kubectl, try_kubectl};
+use crate::ground::{Namespace, eventually, kubectl, try_kubectl};
 
 fn check(namespace: &str, spec: &Value) -> String {
     json!({
@@ -17,6 +17,11 @@ fn check(namespace: &str, spec: &Value) -> String {
 
 fn apply(namespace: &str, spec: &Value) -> (bool, String) {
     try_kubectl(&["apply", "--dry-run=server", "-f", "-"], &check(namespace, spec))
+}
+
+fn apply_for_real(namespace: &str, spec: &Value) -> (bool, String) {
+    let arguments = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+    try_kubectl(&arguments, &check(namespace, spec))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,6 +93,45 @@ async fn the_registry_of_a_check_cannot_be_changed() {
         ["patch", "registrycheck", "fixed", "-n", &namespace.name, "--type=merge", "-p", patch];
     let (taken, said) = try_kubectl(&arguments, "");
     assert!(!taken && said.contains("make another RegistryCheck"), "{said}");
+}
+
+/// Whoever may write checks and no pods gets no use of the namespace's secrets, accounts or nodes.
+#[tokio::test(flavor = "multi_thread")]
+async fn images_take_the_right_to_make_pods() {
+    installed();
+    let namespace = Namespace::new("spec-images").await;
+    let name = namespace.name.as_str();
+    let in_it = |arguments: &[&str]| kubectl(&[arguments, &["-n", name]].concat());
+    in_it(&["create", "role", "writer", "--verb=create,patch,get", "--resource=registrychecks"]);
+    in_it(&["create", "rolebinding", "writer", "--role=writer", "--user=writer"]);
+    let write = |spec: &Value| {
+        try_kubectl(&["apply", "--server-side", "--as=writer", "-f", "-"], &check(name, spec))
+    };
+    let (plain, with_images) =
+        (json!({"registry": "r.test"}), json!({"registry": "r.test", "images": ["r.test/a:1"]}));
+    eventually("the writer's right", || async { write(&plain).0.then_some(()) }).await;
+    let (taken, said) = write(&with_images);
+    assert!(!taken && said.contains("takes the right to create pods in it"), "{said}");
+
+    // What somebody else has written with images may still be probed at once, and not changed.
+    let (taken, said) = apply_for_real(name, &with_images);
+    assert!(taken, "{said}");
+    let patch = |patch: &str| {
+        let arguments = ["patch", "registrycheck", "tried", "-n", name, "--as=writer"];
+        try_kubectl(&[&arguments[..], &["--type=merge", "-p", patch]].concat(), "")
+    };
+    let (taken, said) =
+        patch(r#"{"metadata":{"annotations":{"registrycheck.dev/requestedAt":"1"}}}"#);
+    assert!(taken, "{said}");
+    let (taken, said) = patch(r#"{"spec":{"imagePullSecrets":[{"name":"another"}]}}"#);
+    assert!(!taken && said.contains("takes the right to create pods in it"), "{said}");
+
+    in_it(&["create", "role", "maker", "--verb=create", "--resource=pods"]);
+    in_it(&["create", "rolebinding", "maker", "--role=maker", "--user=writer"]);
+    eventually("the right to create pods to count", || async {
+        patch(r#"{"spec":{"imagePullSecrets":[{"name":"another"}]}}"#).0.then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
