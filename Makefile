@@ -21,6 +21,7 @@ help:
 	  'make lab      every fault we know, through the real kubelet and the controller' \
 	  'make azure-lab  the part of it that is about registries of Azure' \
 	  'make chart-test  the chart by the real helm: every form, one release, listed namespaces' \
+	  'make monitoring-test  the alerts, by promtool' \
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
 	  'make bench    how long a check takes, beside crane, on a slow way to a registry' \
@@ -62,12 +63,20 @@ chart-test: ground image
 	REGISTRYCHECK_CHART_DEFINITIONS=$$(tests/chart/definitions) \
 	  tests/cluster/up -- $(abspath $(target))/debug/examples/chart
 
+# The alerts, by Prometheus' own program.
+.PHONY: monitoring-test
+monitoring-test:
+	$(say) 'The alerts'
+	@if command -v go >/dev/null; then tests/monitoring/run; else \
+	  echo 'LEFT OUT: the tests of the alerts (there is no Go to build promtool with: https://go.dev/dl)'; \
+	fi
+
 .PHONY: cluster
 cluster:
 	@tests/cluster/up
 
 .PHONY: test
-test: lint unit end-to-end
+test: lint unit monitoring-test end-to-end
 
 .PHONY: lint
 lint:
@@ -76,7 +85,7 @@ lint:
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	@test -z "$$(gofmt -l tests/cluster)" || { echo 'run gofmt -w tests/cluster'; exit 1; }
 	@if command -v shellcheck >/dev/null; then \
-	  shellcheck tests/chart/{helm,definitions} tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
+	  shellcheck tests/chart/{helm,definitions} tests/monitoring/{promtool,run} tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
 	else \
 	  echo 'LEFT OUT: shellcheck of the scripts (it is not installed: apt-get install shellcheck)'; \
 	fi
@@ -123,6 +132,7 @@ bench: ground
 	cd tests/cluster/bench && go build -o $(abspath $(target))/bench .
 	$(say) 'Comparing'
 	@tests/cluster/up -- $(abspath $(target))/bench compare $(abspath $(target))/release/registrycheck
+	cargo run --locked --release --example scrape
 
 .PHONY: ground
 ground:

@@ -29,6 +29,7 @@ mod protocol;
 pub mod proxy;
 mod pull;
 mod redirect;
+pub mod tally;
 pub mod targets;
 mod tls;
 mod token;
@@ -62,6 +63,7 @@ use dns::Names;
 use memory::Memory;
 use protocol::realm::HostPolicy;
 use proxy::Proxies;
+use tally::Tally;
 use targets::Targets;
 use tls::Trust;
 
@@ -107,6 +109,7 @@ struct Shared {
 struct Common {
     turns: Turns,
     memory: Memory,
+    tally: Tally,
 }
 
 /// How one image is tried.
@@ -197,6 +200,11 @@ impl Prober {
                 .map_err(PrepareError::SetUpTls)?;
         }
         Ok(())
+    }
+
+    /// How many requests were made, by this prober and by those made of it.
+    pub fn tally(&self) -> &Tally {
+        &self.shared.common.tally
     }
 
     /// Tries `image` with each credential of `access`, once it is this probe's turn.

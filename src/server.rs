@@ -14,8 +14,11 @@ use axum::routing::get;
 
 mod checks;
 mod expiry;
+mod requests;
+mod table;
 mod telemetry;
 
+pub use table::{Kind, METRICS, Metric};
 pub use telemetry::Telemetry;
 
 /// Serves until the listener fails.
@@ -51,3 +54,6 @@ async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

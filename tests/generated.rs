@@ -5,11 +5,13 @@ use std::path::Path;
 
 use registrycheck::install;
 
+mod alerts;
 mod api;
 mod azure;
 mod chart;
 mod examples;
 mod findings;
+mod metrics;
 
 #[track_caller]
 fn check(path: &str, fresh: &str) {
@@ -52,6 +54,16 @@ fn the_page_of_azure_is_fresh() {
 #[test]
 fn the_page_of_the_resource_is_fresh() {
     check("docs/registrycheck.md", &api::page());
+}
+
+#[test]
+fn the_alerts_are_fresh() {
+    check("charts/registrycheck/files/alerts.yaml", &alerts::file());
+}
+
+#[test]
+fn the_page_of_metrics_is_fresh() {
+    check("docs/metrics.md", &metrics::page());
 }
 
 #[test]

@@ -111,6 +111,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let telemetry = Arc::new(Telemetry::new());
+    telemetry.counts_requests_of(prober.tally());
     let settings = Settings {
         node_probe: arguments.node_probe.settings(arguments.targets.targets()),
         namespace: arguments.namespace,

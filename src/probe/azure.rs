@@ -71,6 +71,8 @@ impl<'lines> Lines<'lines> {
                 hosts: &shared.hosts,
                 addresses: &shared.addresses,
                 proxies,
+                tally: &shared.common.tally,
+                counted_as: walk.image.registry(),
                 registry: registry.clone(),
                 is_mirror: false,
                 is_unverified: false,

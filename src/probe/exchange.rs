@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use url::Url;
 
 use crate::evidence::{End, Failure, Hop, NotSent, Role, Step, StepName};
+use crate::image::Host;
 
 use super::address::{AddressPolicy, METADATA_SERVICE};
 use super::bounds;
@@ -23,6 +24,7 @@ use super::protocol::realm::HostPolicy;
 use super::protocol::{self, azure, clean};
 use super::proxy::{Proxies, Proxy};
 use super::redirect;
+use super::tally::Tally;
 use super::trace::Trace;
 use super::words::failure_in_words;
 
@@ -41,6 +43,9 @@ pub(super) struct Line<'settings> {
     pub(super) hosts: &'settings HostPolicy,
     pub(super) addresses: &'settings AddressPolicy,
     pub(super) proxies: &'settings Proxies,
+    pub(super) tally: &'settings Tally,
+    /// The registry for which requests are counted.
+    pub(super) counted_as: &'settings Host,
     /// The registry: scheme, host and port.
     pub(super) registry: Url,
     /// Whether the operator has put it in the registry's place.
@@ -159,6 +164,8 @@ impl Line<'_> {
         let left = self.timeout.saturating_sub(self.started.elapsed());
         let receiving = trace.watch(receive(request, question.limit));
         let outcome = tokio::time::timeout(left, receiving).await;
+        let status = outcome.as_ref().ok().and_then(|answer| Some(answer.as_ref().ok()?.status));
+        self.tally.count(self.counted_as, status);
         let marks = trace.read();
         if let (None, Some(found), false) = (proxy, &marks.found, is_of_identity(role)) {
             self.met.saw(url, found);

@@ -156,6 +156,8 @@ impl<'walk> Walk<'walk> {
             hosts: &shared.hosts,
             addresses: &shared.addresses,
             proxies,
+            tally: &shared.common.tally,
+            counted_as: image.registry(),
             registry,
             is_mirror: endpoint.is_some_and(|endpoint| endpoint.stands_for.is_some()),
             is_unverified: endpoint.is_some_and(|endpoint| endpoint.skip_verify),

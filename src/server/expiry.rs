@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Unit;
 
 use super::Telemetry;
+use super::checks::{Registries, encode};
+use super::table;
 
 /// The end of each credential, in seconds since 1970, by namespace, secret and registry.
 #[derive(Clone, Debug, Default)]
@@ -31,20 +31,13 @@ impl Telemetry {
 impl Collector for Ends {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut family = encoder.encode_descriptor(
-            "credential_expiry_timestamp",
-            "Until when the credential for a registry in a pull secret is valid",
-            Some(&Unit::Seconds),
-            MetricType::Gauge,
-        )?;
+        let registries = Registries::of(ends.keys().map(|[_, _, registry]| registry.as_str()));
+        let mut bounded: BTreeMap<[String; 3], i64> = BTreeMap::new();
         for ([namespace, secret, registry], end) in &ends {
-            let labels = [
-                ("namespace", namespace.as_str()),
-                ("secret", secret.as_str()),
-                ("registry", registry.as_str()),
-            ];
-            family.encode_family(&labels)?.encode_gauge(end)?;
+            let labels = [namespace.clone(), secret.clone(), registries.label(registry)];
+            let first = bounded.entry(labels).or_insert(*end);
+            *first = (*first).min(*end);
         }
-        Ok(())
+        encode(&mut encoder, &table::CREDENTIAL_EXPIRY, &bounded)
     }
 }

@@ -17,11 +17,14 @@ use crate::evidence::Evidence;
 
 use super::checks::Checks;
 use super::expiry::Ends;
+use super::requests::Requests;
+use super::table::{BUILD, LEADER, PROBE_DURATION, RECONCILE_ERRORS};
 
 /// What the controller tells of itself.
 pub struct Telemetry {
     checks: Arc<Mutex<Option<Store<RegistryCheck>>>>,
     pub(super) ends: Ends,
+    pub(super) requests: Requests,
     registry: Registry,
     leader: Gauge,
     errors: Family<ErrorLabels, Counter>,
@@ -58,25 +61,20 @@ impl Telemetry {
         // From 1 ms to about 30 s.
         let steps: Family<_, _, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 16)));
-        registry.register("leader", "Whether this process leads", leader.clone());
-        registry.register(
-            "reconcile_errors",
-            "Reconciles and watches that failed, by what failed",
-            errors.clone(),
-        );
-        registry.register(
-            "probe_duration_seconds",
-            "How long the steps of probes took",
-            steps.clone(),
-        );
+        registry.register(LEADER.short, LEADER.help, leader.clone());
+        registry.register(RECONCILE_ERRORS.short, RECONCILE_ERRORS.help, errors.clone());
+        registry.register(PROBE_DURATION.short, PROBE_DURATION.help, steps.clone());
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
-        registry.register("build", "The version of this program", Info::new(version));
+        registry.register(BUILD.short, BUILD.help, Info::new(version));
         registry.register_collector(Box::new(Checks(Arc::clone(&checks))));
         let ends = Ends::default();
         registry.register_collector(Box::new(ends.clone()));
+        let requests = Requests::default();
+        registry.register_collector(Box::new(requests.clone()));
         Self {
             checks,
             ends,
+            requests,
             registry,
             leader,
             errors,

@@ -93,7 +93,11 @@ async fn no_password_gets_out() {
     let logs =
         kubectl(&everything) + &try_kubectl(&[&everything[..], &["--previous"]].concat(), "").1;
     let metrics = eventually("the metrics", || async {
-        metrics().filter(|metrics| metrics.contains("registrycheck_affected_pods{"))
+        metrics().filter(|metrics| {
+            metrics.contains("registrycheck_affected_pods{")
+                && metrics
+                    .contains("registrycheck_registry_requests_total{registry=\"bearer.test\"")
+        })
     })
     .await;
     for (what, text, expected) in [
