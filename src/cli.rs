@@ -14,6 +14,7 @@ mod node_probe;
 mod run;
 mod targets;
 mod watching;
+mod webhook;
 mod words;
 
 use std::io::Write;

@@ -26,7 +26,7 @@ use crate::server::Telemetry;
 use crate::target::pod::Pod;
 
 mod checks;
-mod clock;
+pub(crate) mod clock;
 mod due;
 mod ensure;
 mod expiry;
@@ -35,7 +35,7 @@ pub mod node;
 mod observe;
 mod ownership;
 pub mod pods;
-mod watching;
+pub(crate) mod watching;
 
 pub use checks::workload::AccountTokens;
 pub use due::duration;

@@ -35,6 +35,7 @@ pub mod workstation;
 
 pub use agreement::{Heard, contradict};
 pub use content::leave_platform_open;
+pub use credentials::of_gap;
 pub use local::{impossible_port, invalid_reference, skipped, without_probe};
 pub use progress::Progress;
 

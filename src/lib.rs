@@ -36,6 +36,7 @@ pub mod report;
 pub mod publish;
 pub mod server;
 pub mod controller;
+pub mod admission;
 pub mod install;
 pub mod cli;
 

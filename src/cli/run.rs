@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
+use crate::admission;
 use crate::controller::{self, Clients, Settings};
 use crate::probe::{self, Prober};
 use crate::server::{self, Telemetry};
@@ -19,6 +20,7 @@ use super::account_tokens::AccountTokenArguments;
 use super::installation::NodeProbeArguments;
 use super::targets::TargetArguments;
 use super::watching::WatchingArguments;
+use super::webhook::WebhookArguments;
 use super::{
     api_server_addresses, install_cryptography, parse_duration, proxies, read_certificates,
     shutdown,
@@ -63,6 +65,8 @@ pub(super) struct Arguments {
     node_probe: NodeProbeArguments,
     #[command(flatten)]
     account_tokens: AccountTokenArguments,
+    #[command(flatten)]
+    webhook: WebhookArguments,
     /// Log as JSON.
     #[arg(long)]
     log_json: bool,
@@ -112,6 +116,15 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let telemetry = Arc::new(Telemetry::new());
     telemetry.counts_requests_of(prober.tally());
+    let watched = arguments.watching.namespaces();
+    let webhook = arguments.webhook.settings(&arguments.namespace, watched)?;
+    let admission_clients = clients.clone();
+    let admission = async move {
+        match webhook {
+            Some(webhook) => admission::run(&admission_clients, webhook).await,
+            None => std::future::pending().await,
+        }
+    };
     let settings = Settings {
         node_probe: arguments.node_probe.settings(arguments.targets.targets()),
         namespace: arguments.namespace,
@@ -125,6 +138,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "starting");
     tokio::select! {
         served = server::serve(listener, Arc::clone(&telemetry)) => served.context("the server failed"),
+        ended = admission => ended.context("the webhook failed"),
         () = controller::run(clients, prober, settings, telemetry, shutdown()) => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use futures::stream::{self, Stream, StreamExt};
+use futures::stream::{Stream, StreamExt};
 use kube::Client;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
@@ -15,8 +15,7 @@ use crate::target::pod::Pod;
 
 use super::pods::{Index, Key};
 use super::watching::listings::Scope;
-use super::watching::merged::Merged;
-use super::watching::{is_refusal, watch_each};
+use super::watching::{self, is_refusal, watch_each};
 use super::{Context, chain, key_of};
 
 /// The kinds that are watched, as the log has them.
@@ -79,26 +78,15 @@ pub(super) fn checks(
     context: &Arc<Context>,
     client: &Client,
 ) -> impl Stream<Item = watcher::Result<Event<RegistryCheck>>> + Send + use<> {
-    let watched = &context.settings.watched;
-    let mut merged = Merged::new(watched);
-    let events = watch_each::<RegistryCheck>(client, watched);
     let (context, observer) = (Arc::clone(context), Arc::clone(context));
-    let merged = events.flat_map(move |(scope, event)| {
-        let events = match (&scope, event) {
-            (Some(namespace), Err(error)) if is_refusal(&error) => {
-                context.refusals.refused(namespace, CHECKS);
-                merged.refused(namespace).into_iter().map(Ok).collect()
-            }
-            (_, Err(error)) => vec![Err(error)],
-            (_, Ok(event)) => {
-                if let (Some(namespace), Event::InitDone) = (&scope, &event) {
-                    context.refusals.watched(namespace, CHECKS);
-                }
-                merged.next(&scope, event).into_iter().map(Ok).collect()
-            }
-        };
-        stream::iter(events)
-    });
+    let of_namespace = move |namespace: &str, is_watched: bool| {
+        if is_watched {
+            context.refusals.watched(namespace, CHECKS);
+        } else {
+            context.refusals.refused(namespace, CHECKS);
+        }
+    };
+    let merged = watching::checks(client, &observer.settings.watched, of_namespace);
     merged.inspect(move |event| observe(&observer, event))
 }
 

@@ -22,7 +22,10 @@ use tracing::{info, warn};
 pub(super) mod listings;
 pub(super) mod merged;
 
+use crate::api::RegistryCheck;
+
 use listings::Scope;
+use merged::Merged;
 
 /// How many objects a page of a paged list has.
 const PAGE: u32 = 500;
@@ -55,6 +58,35 @@ where
             .into_iter()
             .map(|(scope, api)| watch(api).map(move |event| (scope.clone(), event)).boxed()),
     )
+}
+
+/// All checks of these namespaces, as one watch for one store. `heard` is told of each namespace
+/// that is listed, or refused.
+pub(crate) fn checks<F>(
+    client: &Client,
+    namespaces: &BTreeSet<String>,
+    heard: F,
+) -> impl Stream<Item = watcher::Result<Event<RegistryCheck>>> + Send + use<F>
+where
+    F: Fn(&str, bool) + Send,
+{
+    let mut merged = Merged::new(namespaces);
+    watch_each::<RegistryCheck>(client, namespaces).flat_map(move |(scope, event)| {
+        let events = match (&scope, event) {
+            (Some(namespace), Err(error)) if is_refusal(&error) => {
+                heard(namespace, false);
+                merged.refused(namespace).into_iter().map(Ok).collect()
+            }
+            (_, Err(error)) => vec![Err(error)],
+            (_, Ok(event)) => {
+                if let (Some(namespace), Event::InitDone) = (&scope, &event) {
+                    heard(namespace, true);
+                }
+                merged.next(&scope, event).into_iter().map(Ok).collect()
+            }
+        };
+        stream::iter(events)
+    })
 }
 
 /// Watches all objects of `api`, for ever, with back-off.

@@ -151,7 +151,7 @@ fn of_gaps(subject: Subject<'_>, gaps: &[Gap]) -> Vec<Finding> {
 }
 
 /// What a gap means; `None` where it is as it should be.
-fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
+pub fn of_gap(subject: Subject<'_>, gap: &Gap) -> Option<Finding> {
     let Subject { namespace, .. } = subject;
     let registry = subject.registry();
     let finding = match gap {

@@ -15,6 +15,7 @@ mod leftovers;
 #[expect(dead_code, reason = "the integration tests compare the manifests")]
 mod matrix;
 mod release;
+mod webhook;
 
 /// One thing that is shown, with its result and how long it took.
 fn said(begun: Instant, what: &str, result: &str) {
@@ -28,4 +29,6 @@ async fn main() {
     println!("\nOne release, from its installation to its end\n");
     ground::load_image();
     release::live().await;
+    println!("\nOne release that warns at kubectl apply\n");
+    webhook::live().await;
 }

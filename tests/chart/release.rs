@@ -10,8 +10,8 @@ use crate::ground::{Namespace, eventually, ground, kubectl, pod, try_kubectl};
 use crate::helm::{chart, helm, try_helm};
 use crate::{leftovers, said};
 
-const NAME: &str = "registrycheck";
-const ACCOUNT: &str = "system:serviceaccount:registrycheck:registrycheck";
+pub(crate) const NAME: &str = "registrycheck";
+pub(crate) const ACCOUNT: &str = "system:serviceaccount:registrycheck:registrycheck";
 
 /// The rights of an account in a namespace beyond those that everybody has.
 pub(crate) fn rights(account: &str, namespace: &str) -> BTreeSet<String> {
