@@ -6,6 +6,7 @@ mod cluster;
 mod credentials;
 mod doctor;
 mod explain;
+mod failure;
 mod files;
 mod installation;
 mod manifests;
@@ -28,6 +29,8 @@ use kube::Config;
 use crate::controller;
 use crate::install;
 use crate::probe::proxy::Proxies;
+
+use failure::Hinted;
 
 /// Explains why a pod cannot pull its image, and what to do about it.
 #[derive(Debug, Parser)]
@@ -73,9 +76,9 @@ enum Output {
     Yaml,
 }
 
-fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
-    controller::duration(text)
-        .ok_or_else(|| format!("{text} is no duration: write for example 30s, 10m or 1h30m"))
+fn parse_duration(text: &str) -> Result<std::time::Duration, Hinted> {
+    let hint = "write for example 30s, 10m or 1h30m";
+    controller::duration(text).ok_or_else(|| Hinted::new(format!("{text} is no duration"), hint))
 }
 
 /// The world's state could not be read, so the question is neither answered nor wrong.
@@ -83,16 +86,12 @@ fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
 #[error("undecided")]
 struct Undecided;
 
-/// Parses the arguments and runs; the one place that prints an error.
-#[expect(clippy::print_stderr, reason = "the one place that prints an error")]
+/// Parses the arguments and runs.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::from_arg_matches(&command().get_matches());
-    match arguments.map_err(anyhow::Error::new).and_then(|typed| execute(typed.command)) {
-        Ok(status) => status,
-        Err(error) => {
-            eprintln!("registrycheck: {error:#}");
-            ExitCode::from(if error.is::<Undecided>() { 3 } else { 2 })
-        }
+    let matches = command().try_get_matches();
+    match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(typed) => execute(typed.command).unwrap_or_else(|error| failure::tell(&error)),
+        Err(error) => failure::tell_usage(&error),
     }
 }
 
@@ -200,10 +199,10 @@ fn certificates_of(path: &Path) -> anyhow::Result<Vec<u8>> {
     let pem = std::fs::read(path)
         .with_context(|| format!("cannot read the certificates in {}", path.display()))?;
     if !pem.windows(b"BEGIN CERTIFICATE".len()).any(|window| window == b"BEGIN CERTIFICATE") {
-        bail!(
-            "{} holds no certificate in PEM form: it should have -----BEGIN CERTIFICATE-----",
-            path.display()
-        );
+        bail!(Hinted::new(
+            format!("{} holds no certificate in PEM form", path.display()),
+            "write a file that has -----BEGIN CERTIFICATE-----",
+        ));
     }
     Ok(pem)
 }

@@ -178,7 +178,7 @@ fn what_is_wrong_is_said_with_what_to_write() {
     refused(&[IMAGE, "-f", "-"], "", 2, "there is no Secret in it");
     refused(&[IMAGE, "-f", "-"], "a: [canary", 2, "it is neither YAML nor JSON");
     let sealed = "kind: SealedSecret\napiVersion: bitnami.com/v1alpha1\nmetadata: {name: s}";
-    refused(&[IMAGE, "-f", "-"], sealed, 2, "SealedSecret s is no Secret; write the Secrets");
+    refused(&[IMAGE, "-f", "-"], sealed, 2, "SealedSecret s is no Secret\nhint: write the Secrets");
     refused(&[], "", 2, "<IMAGE>");
     refused(&[IMAGE, "--batch"], "", 2, "--batch");
     refused(&[IMAGE, "-n", "shop", "-f", "-"], "", 2, "cannot be used with");

@@ -7,6 +7,8 @@ use crate::controller::AccountTokens;
 use crate::resolve::account_token::AUDIENCE;
 use crate::resolve::azure::{self, AccountName};
 
+use super::failure::Hinted;
+
 /// For which service accounts tokens are made. Without any, none is made.
 #[derive(Clone, Debug, Args)]
 pub(super) struct AccountTokenArguments {
@@ -33,9 +35,12 @@ impl AccountTokenArguments {
     }
 }
 
-fn parse_cloud(text: &str) -> Result<Cloud, String> {
+fn parse_cloud(text: &str) -> Result<Cloud, Hinted> {
     azure::named(text).ok_or_else(|| {
         let names: Vec<&str> = azure::names().collect();
-        format!("{text} is no cloud that is known: write one of {}", names.join(", "))
+        Hinted::new(
+            format!("{text} is no cloud that is known"),
+            format!("write one of {}", names.join(", ")),
+        )
     })
 }

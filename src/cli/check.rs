@@ -31,6 +31,7 @@ use crate::record::{self, Record, Seen, Unprobed};
 use crate::resolve::hosts::{self, Endpoint};
 
 use super::Output;
+use super::failure::Hinted;
 use super::node::NodeArguments;
 use answer::Answer;
 use surroundings::Surroundings;
@@ -98,10 +99,11 @@ pub(super) struct Arguments {
     way: Way,
 }
 
-pub(super) fn parse_platform(text: &str) -> Result<Platform, String> {
+pub(super) fn parse_platform(text: &str) -> Result<Platform, Hinted> {
     Platform::parse(text).ok_or_else(|| {
-        format!(
-            "{text} is no platform: write for example linux/amd64, or with a variant linux/arm/v7"
+        Hinted::new(
+            format!("{text} is no platform"),
+            "write for example linux/amd64, or with a variant linux/arm/v7",
         )
     })
 }

@@ -12,6 +12,7 @@ use crate::resolve::{self, Fetched};
 use crate::target::SecretSource;
 
 use super::Undecided;
+use super::failure::Hinted;
 use super::words::printable;
 
 /// The service account of pods that name none.
@@ -22,21 +23,20 @@ pub(super) async fn config(context: Option<&str>) -> anyhow::Result<Config> {
     let Some(context) = context else {
         return Config::infer().await.map_err(|error| {
             let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            anyhow::anyhow!(
-                "cannot find out how to reach the API server: set KUBECONFIG, or give the \
-                 secrets with -f: {cause}"
-            )
+            anyhow::Error::new(Hinted::new(
+                format!("cannot find out how to reach the API server: {cause}"),
+                "set KUBECONFIG, or give the secrets with -f",
+            ))
         });
     };
     let options =
         KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
     match Config::from_kubeconfig(&options).await {
         Ok(config) => Ok(config),
-        Err(KubeconfigError::LoadContext(_)) => bail!(
-            "the kubeconfig has no context {}; to see those that it has: kubectl config \
-             get-contexts -o name",
-            printable(context)
-        ),
+        Err(KubeconfigError::LoadContext(_)) => bail!(Hinted::new(
+            format!("the kubeconfig has no context {}", printable(context)),
+            "to see those that it has: kubectl config get-contexts -o name",
+        )),
         Err(error) => bail!("cannot use the kubeconfig: {error}"),
     }
 }
@@ -95,7 +95,10 @@ pub(super) async fn fetch(
 pub(super) fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
     if !image::is_object_name(name) {
         let name = printable(name);
-        bail!("no {what} can be called {name}: write lower-case letters, digits, - and .");
+        bail!(Hinted::new(
+            format!("no {what} can be called {name}"),
+            "write lower-case letters, digits, - and .",
+        ));
     }
     Ok(())
 }

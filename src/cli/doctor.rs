@@ -22,6 +22,7 @@ use crate::workstation::{self, Found};
 
 use super::Output;
 use super::check::{self, Asked, Source, Way};
+use super::failure::Hinted;
 use environment::EnvironmentArguments;
 
 /// The arguments of the command.
@@ -73,11 +74,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn parse(text: &str) -> anyhow::Result<Host> {
     match Asked::parse(text).with_context(|| format!("{text} is no registry"))? {
         Asked::Registry(registry) => Ok(registry),
-        Asked::Image(image) => bail!(
-            "{text} is an image, and this command asks about a registry: registrycheck doctor {}. \
-             To try to pull the image: registrycheck check {text}",
-            image.registry()
-        ),
+        Asked::Image(image) => bail!(Hinted::new(
+            format!("{text} is an image, and this command asks about a registry"),
+            format!(
+                "write: registrycheck doctor {}. To try to pull the image: registrycheck check {text}",
+                image.registry()
+            ),
+        )),
     }
 }
 

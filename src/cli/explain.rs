@@ -13,6 +13,8 @@ use crate::diagnose::catalogue::{self, Code};
 use crate::diagnose::remedy::{self, Part};
 use crate::diagnose::words::{self, Meaning};
 
+use super::failure::Hinted;
+
 /// No line is kept further than this; the rest of it is passed over.
 const LINE: usize = 1024 * 1024;
 
@@ -32,9 +34,10 @@ pub(super) fn run(arguments: &Explain) -> anyhow::Result<()> {
     let what = words.join(" ");
     match what.trim() {
         "-" => answer_each(io::stdin().lock(), io::stdout().lock()),
-        "" => bail!(
-            "there is nothing to explain: write a code, such as TagNotFound, or the message of a failed pull in quotes"
-        ),
+        "" => bail!(Hinted::new(
+            "there is nothing to explain",
+            "write a code, such as TagNotFound, or the message of a failed pull in quotes",
+        )),
         what => super::print(&explained(what)?),
     }
 }
@@ -47,12 +50,12 @@ fn explained(what: &str) -> anyhow::Result<String> {
     let is_word = what.chars().all(|character| character.is_ascii_alphanumeric());
     let says_nothing = meanings.iter().all(|meaning| meaning.code == Code::Inconclusive);
     if is_word && says_nothing {
-        bail!("{}", unknown(what));
+        bail!(unknown(what));
     }
     Ok(in_words(&meanings))
 }
 
-fn unknown(what: &str) -> String {
+fn unknown(what: &str) -> Hinted {
     // A typo is mostly further behind than the first letters.
     let start: String = what.chars().take(4).collect::<String>().to_lowercase();
     let is_near = |code: &&Code| code.as_str().to_lowercase().contains(&start);
@@ -63,8 +66,11 @@ fn unknown(what: &str) -> String {
     } else {
         format!("there is {}", near.join(", "))
     };
-    format!(
-        "{what} is no code of a finding; {hint}. To explain a message, write all of it in quotes, such as \"Failed to pull image …\""
+    Hinted::new(
+        format!("{what} is no code of a finding"),
+        format!(
+            "{hint}. To explain a message, write all of it in quotes, such as \"Failed to pull image …\""
+        ),
     )
 }
 
@@ -229,7 +235,8 @@ mod tests {
 
     #[test]
     fn what_is_neither_code_nor_message_says_what_to_write() {
-        let error = |what| explained(what).unwrap_err().to_string();
+        let error =
+            |what| explained(what).unwrap_err().downcast::<Hinted>().unwrap().hint().to_owned();
         assert!(error("Zebra").contains("the codes are InvalidImageReference, "));
         assert!(error("TagNotFount").contains("there is TagNotFound."), "{}", error("TagNotFount"));
         assert!(error("NotFound").contains("there is "), "{}", error("NotFound"));

@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use crate::resolve::azure::Account;
 use crate::resolve::keyring::PullSecret;
 
+use super::failure::Hinted;
 use super::manifests::{self, Manifests};
 use super::words::Origin;
 
@@ -35,8 +36,8 @@ pub(super) fn read(files: &[PathBuf], account_counts: bool) -> anyhow::Result<Gi
             std::fs::read(file).map(|read| content = read)
         }
         .with_context(|| format!("cannot read {shown}"))?;
-        let Manifests { secrets: found, accounts: of_file } = manifests::read(&content)
-            .map_err(|problem| anyhow::anyhow!("cannot use {shown}: {problem}"))?;
+        let Manifests { secrets: found, accounts: of_file } =
+            manifests::read(&content).with_context(|| format!("cannot use {shown}"))?;
         ensure!(
             !found.is_empty() || !of_file.is_empty(),
             "cannot use {shown}: there is no Secret in it"
@@ -45,11 +46,16 @@ pub(super) fn read(files: &[PathBuf], account_counts: bool) -> anyhow::Result<Gi
         accounts.extend(of_file);
         ensure!(
             accounts.len() <= 1,
-            "cannot use {shown}: a pod has one service account; write at most one ServiceAccount"
+            Hinted::new(
+                format!("cannot use {shown}: a pod has one service account"),
+                "write at most one ServiceAccount",
+            )
         );
     }
-    if let (true, false, Some((_, hint))) = (secrets.is_empty(), account_counts, accounts.first()) {
-        anyhow::bail!("cannot use {}: {hint}", names(files).join(", "));
+    if let (true, false, Some((_, alone))) = (secrets.is_empty(), account_counts, accounts.first())
+    {
+        let alone = Err(alone.clone());
+        return alone.with_context(|| format!("cannot use {}", names(files).join(", ")));
     }
     let account = accounts.pop().map(|(account, _)| account);
     Ok(Given { origin: Origin::Files(names(files)), secrets, account })

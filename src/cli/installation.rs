@@ -4,12 +4,13 @@
 use clap::Args;
 
 use crate::controller::node::NodeProbe;
-use crate::image::ImageRef;
+use crate::image::{ImageError, ImageRef};
 use crate::install;
 use crate::node::{NAMESPACE, OWNER_OF_THE_FILE, Opened, Shape};
 use crate::probe::targets::Targets;
 
 use super::account_tokens::AccountTokenArguments;
+use super::failure::Hinted;
 use super::targets::TargetArguments;
 
 /// The arguments of `registrycheck manifests`.
@@ -126,19 +127,20 @@ impl NodeProbeArguments {
 }
 
 /// A path of a node. It stands in a policy as it is.
-fn parse_path(text: &str) -> Result<String, String> {
+fn parse_path(text: &str) -> Result<String, Hinted> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     let names_one = !text.split('/').any(|part| part == "..");
     if text.starts_with('/') && text.len() > 1 && names_one && text.bytes().all(is_plain) {
         Ok(text.to_owned())
     } else {
-        Err(format!(
-            "{text} is no path of a node: write it from / on, of letters, digits, dots, hyphens and underscores"
+        Err(Hinted::new(
+            format!("{text} is no path of a node"),
+            "write it from / on, of letters, digits, dots, hyphens and underscores",
         ))
     }
 }
 
 /// What no reference of an image is would be no text of a policy either.
-fn parse_image(text: &str) -> Result<String, String> {
-    ImageRef::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+fn parse_image(text: &str) -> Result<String, ImageError> {
+    ImageRef::parse(text).map(|_| text.to_owned())
 }

@@ -15,6 +15,7 @@ use crate::image::is_object_name;
 use crate::resolve::azure::Account;
 use crate::resolve::keyring::PullSecret;
 
+use super::failure::Hinted;
 use super::words::printable;
 
 /// Where a pod's pull secrets stand in an object that has or makes pods, or gives pods theirs.
@@ -31,11 +32,11 @@ pub(super) struct Manifests {
     /// The Secrets, in their order.
     pub(super) secrets: Vec<PullSecret>,
     /// Each ServiceAccount, and what to write where there is nothing else.
-    pub(super) accounts: Vec<(Account, String)>,
+    pub(super) accounts: Vec<(Account, Hinted)>,
 }
 
 /// Reads a file, or says what is wrong with it.
-pub(super) fn read(content: &[u8]) -> Result<Manifests, String> {
+pub(super) fn read(content: &[u8]) -> Result<Manifests, Hinted> {
     let mut manifests = Manifests::default();
     for document in documents(content)? {
         collect(&document, None, &mut manifests)?;
@@ -44,7 +45,7 @@ pub(super) fn read(content: &[u8]) -> Result<Manifests, String> {
 }
 
 /// As kubectl does, what begins with a brace is taken for JSON first.
-fn documents(content: &[u8]) -> Result<Vec<Value>, String> {
+fn documents(content: &[u8]) -> Result<Vec<Value>, Hinted> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     if content.trim_ascii_start().starts_with(b"{") {
         let documents = serde_json::Deserializer::from_slice(content).into_iter();
@@ -57,7 +58,10 @@ fn documents(content: &[u8]) -> Result<Vec<Value>, String> {
         let place = error.location().map(|place| {
             format!(" (the fault is near line {}, column {})", place.line(), place.column())
         });
-        format!("it is neither YAML nor JSON{}", place.unwrap_or_default())
+        Hinted::new(
+            format!("it is neither YAML nor JSON{}", place.unwrap_or_default()),
+            "write what kubectl get secret NAME -n NAMESPACE -o yaml prints",
+        )
     })
 }
 
@@ -65,12 +69,15 @@ fn collect(
     object: &Value,
     default_kind: Option<&str>,
     manifests: &mut Manifests,
-) -> Result<(), String> {
+) -> Result<(), Hinted> {
     if object.is_null() {
         return Ok(());
     }
     let Some(fields) = object.as_object() else {
-        return Err("it holds something that is no Kubernetes object; write Secrets".to_owned());
+        return Err(Hinted::new(
+            "it holds something that is no Kubernetes object",
+            "write Secrets",
+        ));
     };
     let text = |field: &str| fields.get(field).and_then(Value::as_str);
     let version = text("apiVersion").or(default_kind.map(|_| "v1"));
@@ -86,22 +93,20 @@ fn collect(
             }
         }
         (Some("Secret" | "List" | "SecretList"), _) => {
-            return Err("the apiVersion of a Secret is v1; write apiVersion: v1".to_owned());
+            return Err(Hinted::new("the apiVersion of a Secret is v1", "write apiVersion: v1"));
         }
         (None, _) if fields.contains_key("auths") => {
-            return Err(
-                "it is Docker's configuration and no Secret; make one of it: kubectl create \
-                 secret docker-registry regcred --from-file=.dockerconfigjson=FILE \
-                 --dry-run=client -o yaml"
-                    .to_owned(),
-            );
+            return Err(Hinted::new(
+                "it is Docker's configuration and no Secret",
+                "make one of it: kubectl create secret docker-registry regcred \
+                 --from-file=.dockerconfigjson=FILE --dry-run=client -o yaml",
+            ));
         }
         (None, _) => {
-            return Err(
-                "it holds an object without a kind; a Secret begins with apiVersion: v1 and \
-                 kind: Secret"
-                    .to_owned(),
-            );
+            return Err(Hinted::new(
+                "it holds an object without a kind",
+                "begin a Secret with apiVersion: v1 and kind: Secret",
+            ));
         }
         (Some(kind), _) => return Err(no_secret(kind, object)),
     }
@@ -109,12 +114,13 @@ fn collect(
 }
 
 /// What a credential provider may be told of a ServiceAccount.
-fn account(fields: &Map<String, Value>) -> Result<Account, String> {
+fn account(fields: &Map<String, Value>) -> Result<Account, Hinted> {
     let metadata = fields.get("metadata").and_then(Value::as_object);
     let name = metadata.and_then(|metadata| metadata.get("name")).and_then(Value::as_str);
     let name = name.filter(|name| !name.is_empty());
-    let name = name.ok_or("a ServiceAccount has no name; write metadata: {name: NAME}")?;
-    let of = |problem: String| format!("ServiceAccount {}: {problem}", printable(name));
+    let unnamed = || Hinted::new("a ServiceAccount has no name", "write metadata: {name: NAME}");
+    let name = name.ok_or_else(unnamed)?;
+    let of = |problem: Hinted| problem.of(&format!("ServiceAccount {}", printable(name)));
     let annotations = match metadata {
         Some(metadata) => strings(metadata, "annotations").map_err(of)?,
         None => Vec::new(),
@@ -124,7 +130,7 @@ fn account(fields: &Map<String, Value>) -> Result<Account, String> {
 }
 
 /// An object of another kind may at least name the secrets that are wanted.
-fn no_secret(kind: &str, object: &Value) -> String {
+fn no_secret(kind: &str, object: &Value) -> Hinted {
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
     let lists = PULL_SECRETS.iter().filter_map(|place| object.pointer(place)?.as_array());
     let names = lists.flatten().filter_map(|reference| reference.get("name")?.as_str());
@@ -132,29 +138,36 @@ fn no_secret(kind: &str, object: &Value) -> String {
     let names = if names.is_empty() { "NAME".to_owned() } else { names.join(" ") };
     let namespace = text("/metadata/namespace").filter(|name| is_object_name(name));
     let subject = format!("{kind} {}", text("/metadata/name").unwrap_or_default());
-    format!(
-        "{} is no Secret; write the Secrets that the pod names in imagePullSecrets, in that \
-         order: kubectl get secret {names} -n {} -o yaml",
-        printable(subject.trim_end()),
-        namespace.unwrap_or("NAMESPACE")
+    Hinted::new(
+        format!("{} is no Secret", printable(subject.trim_end())),
+        format!(
+            "write the Secrets that the pod names in imagePullSecrets, in that order: kubectl get \
+             secret {names} -n {} -o yaml",
+            namespace.unwrap_or("NAMESPACE")
+        ),
     )
 }
 
-fn secret(fields: &Map<String, Value>) -> Result<PullSecret, String> {
+fn secret(fields: &Map<String, Value>) -> Result<PullSecret, Hinted> {
     let name = fields.get("metadata").and_then(|metadata| metadata.get("name"));
     let name = name.and_then(Value::as_str).filter(|name| !name.is_empty());
-    let name = name.ok_or("a Secret has no name; write metadata: {name: NAME}")?;
-    let of = |problem: String| format!("Secret {}: {problem}", printable(name));
+    let unnamed = || Hinted::new("a Secret has no name", "write metadata: {name: NAME}");
+    let name = name.ok_or_else(unnamed)?;
+    let of = |problem: Hinted| problem.of(&format!("Secret {}", printable(name)));
     let kind = match fields.get("type") {
         // The API server's default.
         None | Some(Value::Null) => "Opaque",
-        Some(kind) => kind.as_str().ok_or_else(|| of("its type must be a string".to_owned()))?,
+        Some(kind) => kind.as_str().ok_or_else(|| {
+            let hint = "write for example type: kubernetes.io/dockerconfigjson";
+            of(Hinted::new("its type must be a string", hint))
+        })?,
     };
     let mut data = BTreeMap::new();
     for (key, value) in strings(fields, "data").map_err(of)? {
         let decoded = from_base64(value).ok_or_else(|| {
             let key = printable(key);
-            of(format!("data.{key} is not base64; to write it plainly, put it under stringData"))
+            let hint = "to write it plainly, put it under stringData";
+            of(Hinted::new(format!("data.{key} is not base64"), hint))
         })?;
         data.insert(key.clone(), decoded);
     }
@@ -169,15 +182,23 @@ fn secret(fields: &Map<String, Value>) -> Result<PullSecret, String> {
 fn strings<'a>(
     fields: &'a Map<String, Value>,
     field: &str,
-) -> Result<Vec<(&'a String, &'a str)>, String> {
+) -> Result<Vec<(&'a String, &'a str)>, Hinted> {
     let map = match fields.get(field) {
         None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(map) => map.as_object().ok_or_else(|| format!("its {field} must be a map"))?,
+        Some(map) => map.as_object().ok_or_else(|| {
+            Hinted::new(
+                format!("its {field} must be a map"),
+                format!("write {field}: {{KEY: VALUE}}"),
+            )
+        })?,
     };
     let string = |(key, value): (&'a String, &'a Value)| match value {
         Value::Null => Ok((key, "")),
         Value::String(text) => Ok((key, text.as_str())),
-        _ => Err(format!("{field}.{} must be a string, in quotes", printable(key))),
+        _ => {
+            let problem = format!("{field}.{} must be a string", printable(key));
+            Err(Hinted::new(problem, "put it in quotes"))
+        }
     };
     map.iter().map(string).collect()
 }
@@ -212,6 +233,7 @@ mod tests {
     #[track_caller]
     fn check_bad(content: &str, expected: &str) {
         let problem = read(content.as_bytes()).unwrap_err();
+        let problem = format!("{problem}; {}", problem.hint());
         assert!(problem.contains(expected), "{content}: {problem}");
         assert!(!problem.contains("canary"), "{problem}");
     }
@@ -255,8 +277,8 @@ mod tests {
                        imagePullSecrets: [{name: one}, {name: two}]";
         let (read_account, hint) = &read(account.as_bytes()).unwrap().accounts[0];
         assert_eq!((read_account.name.as_str(), read_account.is_for_azure()), ("d", false));
-        assert!(hint.starts_with("ServiceAccount d is no Secret;"), "{hint}");
-        assert!(hint.ends_with(": kubectl get secret one two -n shop -o yaml"), "{hint}");
+        assert_eq!(hint.to_string(), "ServiceAccount d is no Secret");
+        assert!(hint.hint().ends_with(": kubectl get secret one two -n shop -o yaml"), "{hint:?}");
         check_bad(&account.replace("name: d,", ""), "a ServiceAccount has no name");
         let annotated = account.replace("name: d,", "name: d, annotations: {k: [canary]},");
         check_bad(&annotated, "ServiceAccount d: annotations.k must be a string");

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::{ArgGroup, Args};
 
 use crate::resolve::azure::{Account, AzurePlaces};
 use crate::resolve::node::{Node, Places, ProviderPlaces};
 use crate::secret::Secret;
+
+use super::failure::Hinted;
 
 /// A token of a service account is no longer than that; a kubelet has no such limit.
 const TOKEN_MAX: usize = 64 * 1024;
@@ -71,22 +73,23 @@ impl NodeArguments {
     pub(super) fn with_token(&self, account: Option<Account>) -> anyhow::Result<Option<Account>> {
         let Some(file) = &self.service_account_token_file else { return Ok(account) };
         let Some(account) = account else {
-            bail!(
+            bail!(Hinted::new(
                 "--service-account-token-file goes with a service account, whose annotations name \
-                 the identity: name it with --service-account or --pod, or give its manifest with \
-                 -f, such as that of: kubectl get serviceaccount NAME -n NAMESPACE -o yaml"
-            );
+                 the identity",
+                "name it with --service-account or --pod, or give its manifest with -f, such as \
+                 that of: kubectl get serviceaccount NAME -n NAMESPACE -o yaml",
+            ));
         };
         Ok(Some(Account { token: Some(token(file)?), ..account }))
     }
 }
 
 fn token(file: &Path) -> anyhow::Result<Secret> {
-    let content = std::fs::read(file).with_context(|| {
-        format!(
-            "cannot read {}; write the path of a token, such as that of: kubectl create token \
-             NAME -n NAMESPACE --audience api://AzureADTokenExchange",
-            file.display()
+    let content = std::fs::read(file).map_err(|error| {
+        Hinted::new(
+            format!("cannot read {}: {error}", file.display()),
+            "write the path of a token, such as that of: kubectl create token NAME -n NAMESPACE \
+             --audience api://AzureADTokenExchange",
         )
     })?;
     let token = content.trim_ascii();

@@ -17,6 +17,7 @@ use crate::probe::{self, Prober};
 use crate::server::{self, Telemetry};
 
 use super::account_tokens::AccountTokenArguments;
+use super::failure::Hinted;
 use super::installation::NodeProbeArguments;
 use super::targets::TargetArguments;
 use super::watching::WatchingArguments;
@@ -98,9 +99,12 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         Some(directory) => read_certificates(directory)?,
         None => Vec::new(),
     };
-    let config = Config::infer()
-        .await
-        .context("cannot find out how to reach the API server: run in a pod, or set KUBECONFIG")?;
+    let config = Config::infer().await.map_err(|error| {
+        Hinted::new(
+            format!("cannot find out how to reach the API server: {}", controller::chain(&error)),
+            "run it in a pod, or set KUBECONFIG",
+        )
+    })?;
     let prober = Prober::new(probe::Settings {
         ca_bundle_pem,
         token_hosts: arguments.token_hosts,

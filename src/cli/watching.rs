@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::controller::Expiry;
 
+use super::failure::Hinted;
 use super::parse_duration;
 
 /// Which namespaces are watched, and what in them.
@@ -41,7 +42,7 @@ impl WatchingArguments {
 
 /// A namespace's name is a label of DNS (RFC 1123; Kubernetes documentation, "Object Names and
 /// IDs").
-fn parse_namespace(text: &str) -> Result<String, String> {
+fn parse_namespace(text: &str) -> Result<String, Hinted> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_name = (1..=63).contains(&text.len())
         && text.bytes().all(is_plain)
@@ -50,8 +51,9 @@ fn parse_namespace(text: &str) -> Result<String, String> {
     if is_name {
         Ok(text.to_owned())
     } else {
-        Err(format!(
-            "{text:?} is no name of a namespace: write one name of lower-case letters, digits and hyphens inside, at most 63, such as shop; for several give the argument several times"
+        Err(Hinted::new(
+            format!("{text:?} is no name of a namespace"),
+            "write one name of lower-case letters, digits and hyphens inside, at most 63, such as shop; for several give the argument several times",
         ))
     }
 }
@@ -63,10 +65,10 @@ mod tests {
     #[test]
     fn a_namespace_has_a_name() {
         for name in ["a", "shop", "kube-system", "0-1"] {
-            assert_eq!(parse_namespace(name).as_deref(), Ok(name));
+            assert_eq!(parse_namespace(name).unwrap(), name);
         }
         for text in ["", "Shop", "a.b", "-a", "a-", "a,b", "a b", &"a".repeat(64)] {
-            assert!(parse_namespace(text).unwrap_err().contains("write"), "{text}");
+            assert!(parse_namespace(text).unwrap_err().hint().contains("write"), "{text}");
         }
     }
 }

@@ -110,7 +110,7 @@ fn a_service_account_counts_with_its_annotations() {
     let outcome = credentials(&[&[IMAGE], &azure[..], &["-f", "-"]].concat(), &both);
     assert_eq!(outcome.status, 3, "{}", outcome.out);
     assert!(outcome.out.contains("wants a token of service account robot"), "{}", outcome.out);
-    refused(&["-f", "-"], &both, "is no Secret; write the Secrets that the pod names");
+    refused(&["-f", "-"], &both, "is no Secret\nhint: write the Secrets that the pod names");
 }
 
 #[test]

@@ -202,15 +202,23 @@ fn what_is_wrong_on_the_command_line_is_said_with_what_to_write() {
     refused(&[image, "-f", "-"], "", "there is no Secret in it");
     refused(&[image, "-f", "-"], "a: [canary", "it is neither YAML nor JSON");
     let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: d}\n";
-    refused(&[image, "-f", "-"], account, "ServiceAccount d is no Secret; write the Secrets");
+    refused(&[image, "-f", "-"], account, "ServiceAccount d is no Secret\nhint: write the Secrets");
     let accounts = format!("{account}---\n{account}---\n{}", secret("r.test", CANARY));
     refused(&[image, "-f", "-"], &accounts, "write at most one ServiceAccount");
     refused(&[image, "-n", "shop"], "", "set KUBECONFIG, or give the secrets with -f");
     refused(&[image, "-n", "shop", "-f", "-"], "", "cannot be used with");
     refused(&[image, "--pod", "p", "--pull-secret", "s"], "", "cannot be used with");
     refused(&[image, "--anonymous", "-f", "-"], "", "cannot be used with");
-    refused(&[image, "--timeout", "soon"], "", "soon is no duration: write for example 30s");
-    refused(&[image, "--platform", "amd64"], "", "is no platform: write for example linux/amd64");
+    refused(
+        &[image, "--timeout", "soon"],
+        "",
+        "soon is no duration\n\nhint: write for example 30s",
+    );
+    refused(
+        &[image, "--platform", "amd64"],
+        "",
+        "is no platform\n\nhint: write for example linux/amd64",
+    );
     refused(&[image, "--platform", "a/b/c/d"], "", "with a variant linux/arm/v7");
     refused(&[image, "--anonymous", "--node-config", "f"], "", "cannot be used with");
     refused(&[image, "--ca-file", "/etc/hostname"], "", "holds no certificate in PEM form");

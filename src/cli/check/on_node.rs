@@ -3,10 +3,11 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use kube::Client;
 
+use crate::cli::failure::Hinted;
 use crate::cli::installation::NodeProbePods;
 use crate::cli::words::printable;
 use crate::cli::{Undecided, cluster, shutdown};
@@ -100,8 +101,7 @@ impl OfNode {
 
     /// By itself, for a registry.
     pub(super) fn seen(self) -> anyhow::Result<Seen> {
-        self.result
-            .map_err(|Skipped { reason, remedy }| anyhow!("{reason}. {remedy}").context(Undecided))
+        self.result.map_err(|Skipped { reason, remedy }| skipped(reason, remedy).context(Undecided))
     }
 }
 
@@ -142,11 +142,18 @@ async fn make(
             Ok(made) => return Ok(Ok(made)),
             Err(NotMade::Taken) => {}
             Err(NotMade::Refused(skipped)) => return Ok(Err(skipped)),
-            Err(NotMade::NotInstalled(Skipped { reason, remedy })) => bail!("{reason}. {remedy}"),
+            Err(NotMade::NotInstalled(Skipped { reason, remedy })) => {
+                return Err(skipped(reason, remedy));
+            }
         }
     }
     let message = format!("{} probes of nodes are under way by hand", node::MOST_SLOTS);
-    Err(anyhow!("{message}; try again in a minute").context(Undecided))
+    Err(anyhow::Error::new(Hinted::new(message, "try again in a minute")).context(Undecided))
+}
+
+/// Why a node was not asked, and what would change that, where anything would.
+fn skipped(reason: String, remedy: String) -> anyhow::Error {
+    if remedy.is_empty() { anyhow!(reason) } else { Hinted::new(reason, remedy).into() }
 }
 
 /// Shows what is waited for. A terminal that has gone away stops nothing.

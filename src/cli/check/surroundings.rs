@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use kube::{Api, Client, Config};
 
 use crate::access::{Access, Unattached};
+use crate::cli::failure::Hinted;
 use crate::cli::files::{self, Given};
 use crate::cli::node::NodeArguments;
 use crate::cli::words::{Origin, printable};
@@ -163,10 +164,9 @@ async fn pod(client: &Client, namespace: &str, name: &str) -> anyhow::Result<Pod
     let read = read.with_context(|| format!("cannot read pod {namespace}/{name}"));
     match read.context(Undecided)? {
         Some(pod) => Ok(pod),
-        None => bail!(
-            "pod {} does not exist in namespace {namespace}; to see those that do: kubectl get \
-             pods -n {namespace}",
-            printable(name)
-        ),
+        None => bail!(Hinted::new(
+            format!("pod {} does not exist in namespace {namespace}", printable(name)),
+            format!("to see those that do: kubectl get pods -n {namespace}"),
+        )),
     }
 }
