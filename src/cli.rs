@@ -52,6 +52,7 @@ enum Command {
     /// the others.
     Credentials(Box<credentials::Arguments>),
     /// Print the CustomResourceDefinition of RegistryCheck.
+    #[command(after_help = "Example:\n  registrycheck crd | kubectl apply --server-side -f -")]
     Crd,
     /// Print everything that an installation without Helm consists of.
     Manifests(Box<installation::Arguments>),
@@ -60,6 +61,7 @@ enum Command {
     /// Say what a code means, or what the message of a failed pull says.
     Explain(explain::Explain),
     /// Print what a shell needs to complete this command line.
+    #[command(after_help = "Example:\n  source <(registrycheck completions bash)")]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 mod hosts;
 mod node;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -230,4 +231,92 @@ fn shells_learn_to_complete() {
         assert!(outcome.out.contains("pull-secret"), "{shell}: {}", outcome.out);
     }
     assert_eq!(run(NO_CLUSTER, &["completions", "cmd"], "").status, 2);
+}
+
+/// All names of fields in a document.
+fn fields(document: &Value, found: &mut BTreeSet<String>) {
+    match document {
+        Value::Object(object) => {
+            for (name, value) in object {
+                found.insert(name.clone());
+                fields(value, found);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| fields(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// What the page says of the forms for programs, and what the program writes.
+#[test]
+fn the_fields_of_the_page_are_those_of_the_answers() {
+    let page = include_str!("../docs/command-line.md");
+    let documented = |command: &str| -> BTreeSet<String> {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{command}`"))).unwrap();
+        let cell = row.split(" | ").nth(1).unwrap();
+        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let answered = |text: &str| {
+        let mut found = BTreeSet::new();
+        fields(&serde_json::from_str(text).unwrap(), &mut found);
+        found
+    };
+    let credentials = credentials(&[IMAGE, "-f", "-", "-o", "json"], &secrets());
+    assert_eq!(answered(&credentials.out), documented("credentials"));
+    let line = json!({"id": "1", "image": IMAGE, "secrets": []}).to_string();
+    let batch = run(NO_CLUSTER, &["credentials", "--batch"], &line);
+    assert!(answered(&batch.out).is_subset(&documented("credentials --batch")), "{}", batch.out);
+    let explained = run(NO_CLUSTER, &["explain", "-"], "pull QPS exceeded");
+    assert_eq!(answered(&explained.out), documented("explain -"));
+    let checked = run(NO_CLUSTER, &["check", "127.0.0.1:1/a:1", "--anonymous", "-o", "json"], "");
+    assert_eq!(answered(&checked.out), documented("check"));
+}
+
+/// What a real bash completes with the script.
+#[test]
+fn bash_completes_commands_and_options() {
+    let script = r#"
+        source <(registrycheck completions bash)
+        COMP_WORDS=(registrycheck "$1" "$2"); COMP_CWORD=${3}
+        _registrycheck registrycheck "${COMP_WORDS[COMP_CWORD]}" ""
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_registrycheck")).parent().unwrap();
+    for (first, second, place, expected) in [
+        ("cred", "", "1", "credentials"),
+        ("check", "--pull-s", "2", "--pull-secret"),
+        ("doc", "", "1", "doctor"),
+    ] {
+        let output = Command::new("bash")
+            .args([
+                "-c",
+                &format!("PATH={}:$PATH; {script}", program.display()),
+                "-",
+                first,
+                second,
+                place,
+            ])
+            .output()
+            .unwrap();
+        let found = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(found.trim(), expected, "{first} {second}: {errors}");
+    }
+}
+
+#[test]
+fn a_typo_is_told_what_was_meant() {
+    for (arguments, expected) in [
+        (&["chek", "nginx"][..], "error: unrecognized subcommand 'chek'\n\nhint: "),
+        (
+            &["check", "nginx", "--anonymus"],
+            "error: unexpected argument '--anonymus' found\n\nhint: ",
+        ),
+        (&["explain", "Tagnotfund"], "error: Tagnotfund is no code of a finding\nhint: there is "),
+        (&["run", "--keep-recovered", "1 day"], "hint: write for example 30s, 10m or 1h30m"),
+    ] {
+        let outcome = run(NO_CLUSTER, arguments, "");
+        assert_eq!((outcome.status, outcome.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(outcome.err.contains(expected), "{arguments:?}: {}", outcome.err);
+        assert!(!outcome.err.contains('\u{1b}'), "no colours where there is no terminal");
+    }
 }

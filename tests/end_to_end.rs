@@ -19,6 +19,7 @@ mod describe;
 mod doctor;
 mod events;
 mod expiry;
+mod image;
 mod lifecycle;
 mod namespaced;
 mod node_probe;

@@ -9,6 +9,7 @@ mod alerts;
 mod api;
 mod azure;
 mod chart;
+mod command_line;
 mod examples;
 mod findings;
 mod metrics;
@@ -59,6 +60,11 @@ fn the_page_of_the_resource_is_fresh() {
 #[test]
 fn the_alerts_are_fresh() {
     check("charts/registrycheck/files/alerts.yaml", &alerts::file());
+}
+
+#[test]
+fn the_page_of_the_command_line_is_fresh() {
+    check("docs/command-line.md", &command_line::page());
 }
 
 #[test]

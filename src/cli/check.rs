@@ -38,16 +38,18 @@ use surroundings::Surroundings;
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "The pull secrets are those of a pod, of a service account, or those named with \
+#[command(after_help = "Examples:\n  \
+    registrycheck check myreg.azurecr.io/shop/api:v1 -n shop --pod api-6d4cf56db6-x2x7z\n  \
+    registrycheck check myreg.azurecr.io/shop/api:v1 -f secret.yaml -o json\n  \
+    registrycheck check myreg.azurecr.io --node aks-np1-2\n\n\
+    The pull secrets are those of a pod, of a service account, or those named with \
     --pull-secret, read from the cluster that KUBECONFIG names; or those in the manifests given \
     with -f, and then no cluster is asked. Without any of these they are those of the service \
     account default; where no cluster is at hand, the image is tried without a credential. On a node, \
     --node-config, --credential-provider-config and --azure-config add what the kubelet tries after \
     them; where neither -f nor anything in a cluster is named, these are all there is.\n\n\
     Exit status: 0 the image can be pulled; 1 it cannot; 2 the arguments, the image or a manifest \
-    are wrong; 3 undecided."
-)]
+    are wrong; 3 undecided.")]
 pub(super) struct Arguments {
     /// The image, as it is written in the pod; or a registry's host, such as
     /// registry.example.com or localhost:5000, to try the login alone.

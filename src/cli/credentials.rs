@@ -26,16 +26,17 @@ use answer::Answer;
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "The secrets are those of a service account in a namespace, or those named \
+#[command(after_help = "Examples:\n  \
+    registrycheck credentials myreg.azurecr.io/shop/api:v1 -n shop --service-account runner\n  \
+    registrycheck credentials myreg.azurecr.io/shop/api:v1 -f secret.yaml\n\n\
+    The secrets are those of a service account in a namespace, or those named \
     with --pull-secret, read from the cluster that KUBECONFIG names; or those in the manifests \
     given with -f, and then no cluster is asked. On a node, --node-config, --credential-provider-config \
     and --azure-config add what the kubelet tries after them; where neither -f nor anything in a \
     cluster is named, these are all there is. An identity of Azure is named and not asked for a \
     token.\n\nExit status: 0 the answer is certain; 1 the \
     kubelet pulls nothing, because a secret cannot be read; 2 the arguments, the image or a \
-    manifest are wrong; 3 undecided, because a secret could not be had from the cluster."
-)]
+    manifest are wrong; 3 undecided, because a secret could not be had from the cluster.")]
 pub(super) struct Arguments {
     /// The image, as it is written in the pod.
     #[arg(required_unless_present = "batch", conflicts_with = "batch")]

@@ -27,14 +27,15 @@ use environment::EnvironmentArguments;
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "It asks the container engines of this machine for their versions, reads the \
+#[command(after_help = "Examples:\n  \
+    registrycheck doctor\n  \
+    registrycheck doctor myreg.azurecr.io\n\n\
+    It asks the container engines of this machine for their versions, reads the \
     files in which Docker's client and Podman keep logins, and asks their credential helpers. With \
     a registry it says which login each of the two sends there, and tries these: the registry's \
     name, the connection, the certificate, the challenge, and a token.\n\n\
     Exit status: 0 nothing stands in the way; 1 something does; 2 the arguments are wrong; 3 \
-    undecided."
-)]
+    undecided.")]
 pub(super) struct Arguments {
     /// The registry's host, such as registry.example.com or localhost:5000. Left out, only this
     /// machine is looked at.

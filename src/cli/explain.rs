@@ -20,6 +20,10 @@ const LINE: usize = 1024 * 1024;
 
 /// What to explain.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    registrycheck explain TagNotFound\n  \
+    registrycheck explain 'pull access denied, repository does not exist'\n  \
+    kubectl get events -A -o jsonpath='{range .items[*]}{.message}{\"\\n\"}{end}' | registrycheck explain -")]
 pub(super) struct Explain {
     /// The code of a finding, the message of a failed pull, or - for a message on each
     /// line of standard input, answered by a line of JSON each.

@@ -15,6 +15,9 @@ use super::targets::TargetArguments;
 
 /// The arguments of `registrycheck manifests`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    registrycheck manifests | kubectl apply -f -\n  \
+    registrycheck manifests --no-node-probe --deny-target=10.0.0.0/8 | kubectl apply -f -")]
 pub(super) struct Arguments {
     /// Leave out the node probe: its namespace, its right to make pods there and its admission
     /// policies.

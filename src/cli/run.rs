@@ -32,6 +32,9 @@ use super::{
 const FILTER: &str = "info,kube_runtime::watcher=error";
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    registrycheck run --namespace registrycheck --watch-namespace shop\n  \
+    KUBECONFIG=~/.kube/config registrycheck run --listen 127.0.0.1:8080")]
 pub(super) struct Arguments {
     /// Where to serve /livez, /readyz and /metrics.
     #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS:PORT")]
