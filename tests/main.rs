@@ -1,6 +1,6 @@
 //! The integration tests, in one binary.
 //!
-//! [`architecture`], [`cases`], [`command_line`], [`generated`], [`links`], [`monitoring`] and [`words`] need nothing.
+//! [`architecture`], [`cases`], [`command_line`], [`generated`], [`links`], [`monitoring`], [`release`] and [`words`] need nothing.
 //! [`chart`] needs helm, which it installs. [`end_to_end`] needs the test ground: `make test` runs all
 //! of it in there, and outside of it each of its tests fails with a sentence that says so.
 
@@ -16,4 +16,5 @@ mod ground;
 mod links;
 mod loopback;
 mod monitoring;
+mod release;
 mod words;
