@@ -24,7 +24,7 @@ help:
 	  'make monitoring-test  the alerts, by promtool' \
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
-	  'make bench    how long a check takes, beside crane, on a slow way to a registry' \
+	  'make bench    how long a check, a start and a scrape take, each beside a reference' \
 	  'make image    the container image, as a file for `ctr images import`' \
 	  'make update   writes again what is generated: crds/, deploy/, docs/ and the chart'
 
@@ -135,6 +135,7 @@ bench: ground
 	cd tests/cluster/bench && go build -o $(abspath $(target))/bench .
 	$(say) 'Comparing'
 	@tests/cluster/up -- $(abspath $(target))/bench compare $(abspath $(target))/release/registrycheck
+	@tests/cluster/up -- $(abspath $(target))/bench start $(abspath $(target))/release/registrycheck crds/registrycheck.yaml
 	cargo run --locked --release --example scrape
 
 .PHONY: ground

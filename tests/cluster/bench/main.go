@@ -1,6 +1,8 @@
-// Command bench compares registrycheck with crane on a slow way to a registry.
+// Command bench compares registrycheck with crane on a slow way to a registry, and says how long
+// the controller takes to start.
 //
 //	bench compare REGISTRYCHECK   the table, inside a ground
+//	bench start REGISTRYCHECK CRD how long the controller takes to be ready, and its memory
 //	bench manifest IMAGE          what `crane manifest` does
 //	bench walk IMAGE              manifest of a platform, configuration, and a layer's first byte
 //
@@ -25,8 +27,11 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) == 3 && args[0] == "start" {
+		return start(args[1], args[2])
+	}
 	if len(args) != 2 {
-		return fmt.Errorf("usage: bench compare REGISTRYCHECK, or bench manifest|walk IMAGE")
+		return fmt.Errorf("usage: bench compare REGISTRYCHECK, bench start REGISTRYCHECK CRD, or bench manifest|walk IMAGE")
 	}
 	switch args[0] {
 	case "compare":
