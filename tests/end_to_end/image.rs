@@ -46,6 +46,7 @@ fn files(layer: Vec<u8>) -> Vec<String> {
         std::thread::spawn(move || std::io::Write::write_all(&mut input, &layer).unwrap());
     let output = tar.wait_with_output().unwrap();
     writing.join().unwrap();
+    assert!(output.status.success(), "the layer is no whole archive");
     let list = String::from_utf8(output.stdout).unwrap();
     let rows = list.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
     let mut files: Vec<String> = rows

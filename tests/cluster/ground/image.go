@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -201,8 +202,7 @@ func layerOf(root string) ([]byte, error) {
 		}
 		return addFile(archive, name, mode, content)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return layer.Bytes(), archive.Close()
+	// The archive's end comes with Close.
+	err = errors.Join(err, archive.Close())
+	return layer.Bytes(), err
 }

@@ -223,7 +223,8 @@ func (s *contentStore) layer(name string) ([]byte, error) {
 	if err := addFile(archive, "name", 0o644, []byte(name)); err != nil {
 		return nil, err
 	}
-	return layer.Bytes(), archive.Close()
+	err := archive.Close()
+	return layer.Bytes(), err
 }
 
 // resetAny resets a connection, whatever is around it.
