@@ -15,6 +15,7 @@ mod both_fail;
 mod content;
 mod credentials;
 mod expiry;
+mod hostile;
 mod misleading;
 mod network;
 mod read_well;

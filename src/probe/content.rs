@@ -192,7 +192,9 @@ impl Reader<'_> {
             }
             Err(Unreadable::Kind(what)) => unfit(Unfit::NotAnImage { what, is_only_old: false }),
             Err(Unreadable::Broken) => {
-                let what = format!("no manifest, although it is called {}", descriptor.media_type);
+                // A known type may have parameters, of which the server makes what it wants.
+                let type_ = protocol::clean_without(&descriptor.media_type, self.secrets);
+                let what = format!("no manifest, although it is called {type_}");
                 unfit(Unfit::NotAnImage { what, is_only_old: false })
             }
         }

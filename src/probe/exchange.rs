@@ -127,6 +127,11 @@ impl Line<'_> {
 
     async fn follow(&self, question: &Question<'_>, steps: &mut Vec<Step>) -> Result<Reply, End> {
         let mut url = question.url.clone();
+        // What a challenge says of service and scope was added to its realm.
+        if !protocol::can_be_asked(&url) {
+            let reason = NotSent::BadRealm { realm: protocol::shown(&url, &[]) };
+            return Err(End::NotSent { host: host_of(&url), reason });
+        }
         for _ in 0..=REDIRECTS_MAX {
             let reply = self.ask_once(question, &url, steps).await?;
             let location = match reply.status {
@@ -233,7 +238,10 @@ impl Line<'_> {
         if let (StepName::Connect, Some(found)) = (waited, &marks.found)
             && found.addresses.len() > 1
         {
-            words = each_address(&found.addresses, dialled.port_or_known_default()).await;
+            let left = self.timeout.saturating_sub(self.started.elapsed());
+            let patience = left.min(ADDRESS_PATIENCE);
+            let port = dialled.port_or_known_default();
+            words = each_address(&found.addresses, port, patience).await;
         }
         steps.extend(connection::steps(&marks, dialled, place, address, &words));
         // Until TLS begins there is nobody but the proxy to talk to.
@@ -314,11 +322,11 @@ fn role_of_target(step: StepName) -> Role {
     }
 }
 
-/// What each of the addresses of a name does with a connection.
-async fn each_address(addresses: &[IpAddr], port: Option<u16>) -> String {
+/// What each of the addresses of a name does with a connection within this time.
+async fn each_address(addresses: &[IpAddr], port: Option<u16>, patience: Duration) -> String {
     let tried = addresses.iter().take(ADDRESSES_MAX).map(async |address| {
         let address = SocketAddr::new(*address, port.unwrap_or_default());
-        let said = match tokio::time::timeout(ADDRESS_PATIENCE, TcpStream::connect(address)).await {
+        let said = match tokio::time::timeout(patience, TcpStream::connect(address)).await {
             Ok(Ok(_)) => "connected".to_owned(),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 "refused".to_owned()

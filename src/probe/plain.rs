@@ -32,6 +32,8 @@ pub(super) async fn spoken(
     );
     match tokio::time::timeout(left, first_words(address, request.as_bytes())).await {
         Ok(Ok(words)) if words.starts_with("HTTP/1") => Failure::PlainHttp,
+        // It answers with a record of TLS, mostly an alert: so it does speak it (RFC 8446, 5.1).
+        Ok(Ok(words)) if words.starts_with(['\u{15}', '\u{16}']) => Failure::Handshake { detail },
         Ok(Ok(words)) if !words.is_empty() => {
             let line = words.lines().next().unwrap_or_default();
             Failure::NotHttp { detail: clean(&format!("it says {line:?}")) }

@@ -40,6 +40,11 @@ const CORRELATION: [&str; 5] = [
 const TEXT_MAX: usize = 200;
 /// How much of it is looked at, in characters.
 const LOOKED_AT_MAX: usize = 10 * TEXT_MAX;
+/// The longest name that DNS has, with its dots, in octets (RFC 1035, 2.3.4).
+const HOST_MAX: usize = 254;
+/// The longest URL that the HTTP library sends, in bytes (http, `uri::MAX_LEN`); servers need not
+/// take more than 8,000 (RFC 9110, 4.1).
+const URL_MAX: usize = 65_534;
 /// How many errors of an answer are kept.
 const ERRORS_MAX: usize = 5;
 
@@ -128,6 +133,12 @@ fn is_shown(character: char) -> bool {
                 | '\u{2060}'..='\u{2069}'
                 | '\u{feff}'
         )
+}
+
+/// Whether a URL can be asked at all: what is longer was made to be long.
+pub(super) fn can_be_asked(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    (1..=HOST_MAX).contains(&host.len()) && url.as_str().len() <= URL_MAX
 }
 
 /// A URL as it may be shown: without user, query and fragment, which may hold credentials.

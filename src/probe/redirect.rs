@@ -34,7 +34,7 @@ pub(super) fn target(
     let is_fit = |url: &Url| {
         let host = host_of(url);
         matches!(url.scheme(), "https" | "http")
-            && url.has_host()
+            && protocol::can_be_asked(url)
             && protocol::clean_without(&host, &secrets) == protocol::clean(&host)
     };
     target

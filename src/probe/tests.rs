@@ -4,6 +4,7 @@
 mod azure;
 mod content;
 mod credentials;
+pub(crate) mod hostile;
 mod image;
 mod network;
 mod proxy;

@@ -289,8 +289,8 @@ impl<'walk> Walk<'walk> {
         let realm = match self.realm_for(bearer, credential) {
             Ok(realm) => realm,
             Err(reason) => {
-                let host = Url::parse(&bearer.realm)
-                    .map_or_else(|_| host_of(&self.line.registry), |url| host_of(&url));
+                let realm = Url::parse(&bearer.realm).ok().filter(protocol::can_be_asked);
+                let host = host_of(realm.as_ref().unwrap_or(&self.line.registry));
                 return ended(Vec::new(), End::NotSent { host, reason });
             }
         };

@@ -260,18 +260,21 @@ pub(in crate::probe) struct Config {
 
 /// Reads a configuration; `None` where it is none.
 pub(in crate::probe) fn config(body: &[u8]) -> Option<Config> {
+    // The fields of [`Spoken`] stand here one by one: to flatten them in, serde would keep all
+    // others first, and four megabytes of numbers take sixteen times as much.
     #[derive(Deserialize)]
     struct Body {
-        #[serde(flatten)]
-        platform: Spoken,
+        os: Option<String>,
+        architecture: Option<String>,
+        variant: Option<String>,
         rootfs: Option<RootFs>,
     }
     #[derive(Deserialize)]
     struct RootFs {
         diff_ids: Option<Few<IgnoredAny>>,
     }
-    let Body { platform, rootfs } = serde_json::from_slice(body).ok()?;
-    let platform = platform.platform();
+    let Body { os, architecture, variant, rootfs } = serde_json::from_slice(body).ok()?;
+    let platform = Spoken { os, architecture, variant }.platform();
     let is_stated = !platform.os.is_empty() && !platform.architecture.is_empty();
     Some(Config {
         platform: is_stated.then(|| platform.normal()),

@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use crate::evidence::NotSent;
 
-use super::{azure, clean, shown_text};
+use super::{azure, can_be_asked, clean, shown_text};
 use crate::probe::address::is_localhost;
 
 /// The registry's host and what the operator allows.
@@ -76,7 +76,7 @@ impl HostPolicy {
 pub(super) fn parse(realm: &str) -> Result<Url, NotSent> {
     let parsed = Url::parse(realm.trim()).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
-            && url.host_str().is_some_and(|host| !host.is_empty())
+            && can_be_asked(url)
             && url.username().is_empty()
             && url.password().is_none()
     });

@@ -37,6 +37,11 @@ impl Authority {
         self.pem.clone().into_bytes()
     }
 
+    /// Who signs, for servers that make their certificates themselves.
+    pub(super) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     pub(super) fn issue(&self, name: &str) -> Identity {
         self.issue_between(name, 2020, 2999)
     }

@@ -15,6 +15,8 @@ use tokio::net::UdpSocket;
 #[derive(Clone)]
 enum Entry {
     Addresses(Vec<IpAddr>),
+    /// The first, when it is asked for the first time, and then the second.
+    Changing(IpAddr, IpAddr),
     Alias(String),
     Fault(ResponseCode),
     Silence,
@@ -36,7 +38,7 @@ impl Zone {
             let mut buffer = [0; 2048];
             while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
                 let message = Message::from_vec(&buffer[..length]).unwrap();
-                let reply = reply(message, &known.lock().unwrap());
+                let reply = reply(message, &mut known.lock().unwrap());
                 if let Some(reply) = reply {
                     socket.send_to(&reply.to_vec().unwrap(), from).await.unwrap();
                 }
@@ -52,6 +54,11 @@ impl Zone {
     pub(super) fn has(&self, name: &str, addresses: &[&str]) {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
         self.set(name, Entry::Addresses(addresses));
+    }
+
+    /// Leads to one address at the first look-up, and to another at each later one.
+    pub(super) fn changes(&self, name: &str, first: &str, then: &str) {
+        self.set(name, Entry::Changing(first.parse().unwrap(), then.parse().unwrap()));
     }
 
     pub(super) fn is_alias(&self, name: &str, of: &str) {
@@ -81,20 +88,27 @@ impl Zone {
     }
 }
 
-fn reply(message: Message, known: &BTreeMap<String, Entry>) -> Option<Message> {
+fn reply(message: Message, known: &mut BTreeMap<String, Entry>) -> Option<Message> {
     let query = message.queries.first()?.clone();
     let mut name = query.name().to_utf8().trim_end_matches('.').to_ascii_lowercase();
     let mut reply = message.into_response();
     loop {
         let owner = Name::from_ascii(format!("{name}.")).unwrap();
-        match known.get(&name) {
+        match known.get(&name).cloned() {
             None => {
                 reply.metadata.response_code = ResponseCode::NXDomain;
                 return Some(reply);
             }
             Some(Entry::Silence) => return None,
             Some(Entry::Fault(code)) => {
-                reply.metadata.response_code = *code;
+                reply.metadata.response_code = code;
+                return Some(reply);
+            }
+            Some(Entry::Changing(first, then)) => {
+                add(&mut reply, &owner, &[first], query.query_type());
+                if query.query_type() == RecordType::A {
+                    known.insert(name, Entry::Addresses(vec![then]));
+                }
                 return Some(reply);
             }
             Some(Entry::Alias(target)) => {
@@ -104,26 +118,24 @@ fn reply(message: Message, known: &BTreeMap<String, Entry>) -> Option<Message> {
                 if query.query_type() == RecordType::CNAME {
                     return Some(reply);
                 }
-                name.clone_from(target);
+                name = target;
             }
             Some(Entry::Addresses(addresses)) => {
-                for address in addresses {
-                    match (address, query.query_type()) {
-                        (IpAddr::V4(v4), RecordType::A) => reply.add_answer(Record::from_rdata(
-                            owner.clone(),
-                            60,
-                            RData::A((*v4).into()),
-                        )),
-                        (IpAddr::V6(v6), RecordType::AAAA) => reply.add_answer(Record::from_rdata(
-                            owner.clone(),
-                            60,
-                            RData::AAAA((*v6).into()),
-                        )),
-                        _ => &mut reply,
-                    };
-                }
+                add(&mut reply, &owner, &addresses, query.query_type());
                 return Some(reply);
             }
         }
+    }
+}
+
+/// Adds the addresses of the kind that is asked for.
+fn add(reply: &mut Message, owner: &Name, addresses: &[IpAddr], kind: RecordType) {
+    for address in addresses {
+        let data = match (address, kind) {
+            (IpAddr::V4(v4), RecordType::A) => RData::A((*v4).into()),
+            (IpAddr::V6(v6), RecordType::AAAA) => RData::AAAA((*v6).into()),
+            _ => continue,
+        };
+        reply.add_answer(Record::from_rdata(owner.clone(), 60, data));
     }
 }
