@@ -8,6 +8,7 @@ use futures::StreamExt;
 use kube::Client;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
+use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use crate::access::Gap;
@@ -22,6 +23,8 @@ use super::warnings::warnings;
 
 /// How long reading may take. The API server waits 2 seconds for all of it.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// For how many objects pull secrets are read at once.
+const READS: usize = 16;
 /// How many pull secrets are read for one object.
 const SECRETS_MAX: usize = 8;
 
@@ -29,6 +32,7 @@ const SECRETS_MAX: usize = 8;
 pub(super) struct Known {
     client: Client,
     checks: Store<RegistryCheck>,
+    reads: Semaphore,
 }
 
 impl Known {
@@ -44,13 +48,14 @@ impl Known {
                 warn!(error = %controller::chain(&error), "the webhook's watch of RegistryChecks failed; trying again");
             }
         });
-        (Self { client: clients.requests.clone(), checks }, keep)
+        let client = clients.requests.clone();
+        (Self { client, checks, reads: Semaphore::new(READS) }, keep)
     }
 
     /// One of a cluster without any check.
     #[cfg(test)]
     pub(super) fn without_checks(client: Client) -> Self {
-        Self { client, checks: reflector::store().0 }
+        Self { client, checks: reflector::store().0, reads: Semaphore::new(READS) }
     }
 
     /// What is to be told of `pods`.
@@ -71,6 +76,8 @@ impl Known {
 
     /// The names of the pull secrets, and what is wrong with these.
     async fn read(&self, pods: &Pods) -> (Vec<String>, Vec<Gap>) {
+        // It is never closed.
+        let _permit = self.reads.acquire().await;
         let Some(image) = pods.images.iter().find_map(|image| ImageRef::parse(image).ok()) else {
             return (listed(&pods.secrets), Vec::new());
         };

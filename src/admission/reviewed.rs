@@ -3,6 +3,7 @@
 use serde::Deserialize as _;
 use serde_json::Value;
 
+use crate::image::is_object_name;
 use crate::target::SecretSource;
 use crate::target::pod::PodSpec;
 
@@ -18,8 +19,12 @@ pub(super) struct Pods {
 }
 
 impl Pods {
-    /// Reads an object of this kind; `None` where it neither is a pod nor makes any.
+    /// Reads an object of this kind; `None` where it neither is a pod nor makes any, and where the
+    /// namespace is no name: in the path of a request it could lead elsewhere.
     pub(super) fn read(namespace: &str, kind: &str, object: &Value) -> Option<Self> {
+        if !is_object_name(namespace) {
+            return None;
+        }
         let place = match kind {
             "Pod" => "/spec",
             "Deployment"
@@ -104,5 +109,14 @@ mod tests {
         assert_eq!(Pods::read("shop", "ConfigMap", &json!({"spec": spec()})), None);
         assert_eq!(Pods::read("shop", "Deployment", &json!({"spec": {}})), None);
         assert_eq!(Pods::read("shop", "Pod", &json!({"spec": {"containers": 1}})), None);
+    }
+
+    #[test]
+    fn a_namespace_that_is_no_name_asks_nothing() {
+        let pod = json!({"spec": spec()});
+        assert!(Pods::read("shop", "Pod", &pod).is_some());
+        for name in ["", "..", "../../secrets", "a/b", "a?b", "Shop"] {
+            assert_eq!(Pods::read(name, "Pod", &pod), None, "{name}");
+        }
     }
 }

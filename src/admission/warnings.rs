@@ -88,15 +88,37 @@ fn of_check<'check>(
     })
 }
 
-/// Whether a finding stops this image too: it names it, or is about the way to its registry, or
-/// about a secret with which it is pulled.
+/// Whether a finding stops this image too, pulled with these secrets. What another secret met says
+/// nothing of it, and what the secrets themselves say was looked at there.
 fn is_about(finding: &FindingStatus, image: &str, secrets: &[String]) -> bool {
-    let stage = Code::parse(&finding.code).map(|code| code.row().stage);
-    let secret = finding.credential.as_deref().and_then(|name| name.strip_prefix("secret "));
-    finding.images.iter().any(|stopped| stopped == image)
-        || matches!(stage, Some(Stage::Network | Stage::Registry))
-        || (stage == Some(Stage::Authentication)
-            && secret.is_some_and(|secret| secrets.iter().any(|name| name == secret)))
+    let Some(code) = Code::parse(&finding.code) else { return false };
+    let is_named = finding.images.iter().any(|stopped| stopped == image);
+    let secret = finding.credential.as_deref().and_then(secret_of);
+    let is_used = secret.is_some_and(|secret| secrets.iter().any(|name| name == secret));
+    if secret.is_some() && !is_used {
+        return false;
+    }
+    match code.row().stage {
+        // The way to a registry is the same for all of its images, and so is its state.
+        Stage::Network | Stage::Registry => true,
+        Stage::Authentication if is_used => true,
+        // Others had no secret, or none that counts: whoever has one may fare better.
+        Stage::Credential if code != Code::PullSecretHostMismatch => {
+            code == Code::NoCredentials && is_named && secrets.is_empty()
+        }
+        Stage::Authentication | Stage::Identity | Stage::Authorization => {
+            is_named && (is_used || secrets.is_empty())
+        }
+        Stage::Credential | Stage::Image => is_named,
+        // The name was looked at itself, and what is wrong with one node need not be with the next.
+        Stage::Reference | Stage::Node | Stage::Verdict => false,
+    }
+}
+
+/// The pull secret of a credential as a status has it: `secret regcred (key r.test)`.
+fn secret_of(credential: &str) -> Option<&str> {
+    let secret = credential.strip_prefix("secret ")?;
+    Some(secret.split_once(" (key ").map_or(secret, |(secret, _)| secret))
 }
 
 /// As much of a text as a warning may have, in whole words.

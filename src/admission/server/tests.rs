@@ -115,6 +115,10 @@ async fn what_is_no_review_is_told_so() {
         assert_eq!(status, 400);
         assert!(answer.starts_with("this "), "{answer}");
     }
+    for body in [r#"{"request": "canary"}"#, r#"{"request": {"uid": ["canary"]}}"#, "canary"] {
+        let (status, answer) = post(&webhook, body.to_owned()).await;
+        assert!(status == 400 && !answer.contains("canary"), "{answer}");
+    }
     let (status, _) = post(&webhook, vec![b' '; BODY_MAX + 1]).await;
     assert_eq!(status, 413);
     // An object that is nothing we know is allowed all the same.
@@ -127,6 +131,54 @@ async fn what_is_no_review_is_told_so() {
         let (status, answer) = post(&webhook, other.to_string()).await;
         assert!(status == 200 && answer.contains("\"allowed\":true"), "{answer}");
     }
+}
+
+/// However many announce a body that never comes, the next one is answered.
+#[tokio::test]
+async fn a_body_that_never_comes_holds_up_no_other() {
+    let webhook = serve_alone().await;
+    let hanging: Vec<_> = (0..100)
+        .map(|_| {
+            let request = webhook.client.post(&webhook.url);
+            tokio::spawn(request.body(reqwest::Body::wrap(Endless)).send())
+        })
+        .collect();
+    let body = review("r.test/a:1", &json!([])).to_string();
+    for _ in 0..10 {
+        assert_eq!(post(&webhook, body.clone()).await.0, 200);
+    }
+    for hanging in hanging {
+        assert_eq!(hanging.await.unwrap().unwrap().status().as_u16(), 408);
+    }
+}
+
+/// A body that begins, and of which nothing more comes.
+struct Endless;
+
+impl hyper::body::Body for Endless {
+    type Data = axum::body::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _task: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+/// The room is given back, also by who is refused.
+#[tokio::test]
+async fn all_reviews_together_have_their_bound() {
+    let room = Semaphore::new(10);
+    let large = || Body::from(vec![b' '; 8]);
+    let first = collect(large(), &room).await.unwrap();
+    assert_eq!((first.0.len(), room.available_permits()), (8, 2));
+    let refused = collect(large(), &room).await.map(|(body, _)| body);
+    assert_eq!(refused, Err(StatusCode::SERVICE_UNAVAILABLE));
+    drop(first);
+    assert!(collect(large(), &room).await.is_ok());
+    assert_eq!(room.available_permits(), 10);
 }
 
 /// A connection that says nothing holds up no other, and a new certificate is shown at once.

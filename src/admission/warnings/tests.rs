@@ -83,11 +83,44 @@ fn what_a_check_says_of_the_image_is_told() {
     // Once, however many images and checks say it.
     check(&[IMAGE, "r.test/b:1"], &[], &[failing(&json!({})), failing(&json!({}))], &[expired]);
     for (changes, is_told) in [
-        (json!({"credential": "secret another"}), false),
-        (json!({"credential": "secret another", "images": [IMAGE]}), true),
+        (json!({"credential": "secret regcred (key r.test)"}), true),
+        (json!({"credential": "secret regcred (key r.test)", "code": "CredentialRejected"}), true),
+        // What another secret met need not meet this one, though the image is the same.
+        (json!({"credential": "secret another (key r.test)"}), false),
+        (json!({"credential": "secret another (key r.test)", "images": [IMAGE]}), false),
+        (json!({"code": "RateLimited", "credential": "secret another (key r.test)"}), false),
+        (json!({"code": "RateLimited", "credential": "secret regcred (key r.test)"}), true),
+        (
+            json!({"code": "TagNotFound", "credential": "secret another (key r.test)", "images": [IMAGE]}),
+            false,
+        ),
+        (
+            json!({"code": "RepositoryNotAuthorized", "credential": "secret regcred (key r.test)", "images": [IMAGE]}),
+            true,
+        ),
+        (
+            json!({"code": "RepositoryNotAuthorized", "credential": "secret regcred (key r.test)", "images": ["r.test/b:1"]}),
+            false,
+        ),
+        // Nor what others met who had none.
+        (json!({"code": "NotFoundOrNotAuthorized", "credential": null, "images": [IMAGE]}), false),
+        (json!({"code": "IdentityNotAssigned", "credential": null, "images": [IMAGE]}), false),
+        (json!({"code": "NoCredentials", "credential": null, "images": [IMAGE]}), false),
+        // The secrets and the name are looked at themselves: they may have changed since.
+        (
+            json!({"code": "PullSecretMissing", "credential": "secret regcred", "images": [IMAGE]}),
+            false,
+        ),
+        (
+            json!({"code": "PullSecretMalformed", "credential": "secret regcred", "images": [IMAGE]}),
+            false,
+        ),
+        (json!({"code": "InvalidImageReference", "credential": null, "images": [IMAGE]}), false),
+        (json!({"code": "NodeDiskFull", "credential": null, "images": [IMAGE]}), false),
+        (json!({"code": "OfANewerVersion", "credential": null, "images": [IMAGE]}), false),
         (json!({"severity": "Warning"}), false),
         (json!({"code": "TagNotFound", "images": ["r.test/shop/api:v2"]}), false),
-        (json!({"code": "TagNotFound", "images": [IMAGE]}), true),
+        (json!({"code": "TagNotFound", "credential": null, "images": [IMAGE]}), true),
         (json!({"code": "ConnectionRefused", "credential": null}), true),
         (json!({"code": "RateLimited", "credential": null}), true),
         (json!({"code": "PullNotAuthorized", "images": ["r.test/other:1"]}), false),
@@ -96,6 +129,18 @@ fn what_a_check_says_of_the_image_is_told() {
         assert_eq!(!found.is_empty(), is_told, "{changes}: {found:?}");
     }
     check(&["other.test/a:1"], &[], &[failing(&json!({"code": "ConnectionRefused"}))], &[]);
+}
+
+/// Whoever names no secret is in the place of those who had none.
+#[test]
+fn what_is_found_without_a_secret_is_told_where_there_is_none() {
+    for code in ["NoCredentials", "NotFoundOrNotAuthorized", "IdentityNotAssigned"] {
+        for (image, is_told) in [(IMAGE, true), ("r.test/b:1", false)] {
+            let changes = json!({"code": code, "credential": null, "images": [image]});
+            let found = warnings(&pods(&[IMAGE]), &[], &[], &[failing(&changes)]);
+            assert_eq!(!found.is_empty(), is_told, "{changes}: {found:?}");
+        }
+    }
 }
 
 #[test]
