@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::ground::{self, Namespace, container, eventually, ground, kubectl, pod, ready};
 
 mod account_tokens;
+mod admission;
 mod apart;
 mod check;
 mod credentials;

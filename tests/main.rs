@@ -15,6 +15,7 @@ mod generated;
 mod ground;
 mod links;
 mod loopback;
+mod warned;
 mod monitoring;
 mod release;
 mod words;

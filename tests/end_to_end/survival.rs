@@ -7,14 +7,15 @@ use registrycheck::api::ConditionStatus;
 
 use super::installed;
 use crate::ground::{Namespace, eventually, ground, ready};
+use crate::warned::warns;
 
-/// The process ids of the controller, as the ground sees them.
+/// The process ids of the controller, as the ground sees them; the one that only warns is none.
 pub(super) fn controllers() -> Vec<i32> {
     let processes = fs::read_dir("/proc").unwrap();
     let ids = processes.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     ids.filter(|id: &i32| {
         let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        command.starts_with(b"/usr/local/bin/registrycheck\0run\0")
+        command.starts_with(b"/usr/local/bin/registrycheck\0run\0") && !warns(&command)
     })
     .collect()
 }
