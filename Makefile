@@ -145,10 +145,20 @@ ground:
 
 # Each property meets new inputs for SECONDS, all at once; `make unit` tries the same few.
 SECONDS ?= 60
+fuzz_report := $(abspath $(target))/fuzz-report
+properties := properties:: round_trip:: any_ every_payload nothing_that_a_pod whatever_realm \
+  no_error_of_entra no_form_of_a_secret
 .PHONY: fuzz
 fuzz:
 	$(say) 'Trying the properties for $(SECONDS) seconds'
-	FUZZ_SECONDS=$(SECONDS) cargo test --locked --quiet --lib properties:: -- --test-threads=64
+	cargo test --locked --quiet --lib --no-run
+	@rm -f $(fuzz_report)
+	@FUZZ_SECONDS=$(SECONDS) FUZZ_REPORT=$(fuzz_report) \
+	  cargo test --locked --quiet --lib -- --test-threads=64 $(properties) || ended=$$?; \
+	printf '\n%12s %7s  %s\n' inputs crashes target; \
+	sort -k 3 $(fuzz_report); \
+	awk '{ n += $$1; c += $$2 } END { printf "%12d %7d  all\n", n, c }' $(fuzz_report); \
+	exit $${ended:-0}
 
 .PHONY: image
 image:

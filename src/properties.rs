@@ -3,8 +3,15 @@
 //! Under `cargo test` each property meets the same few hundred inputs every time. `make fuzz`
 //! makes new ones from a new seed, for as long as `FUZZ_SECONDS` says. A failure is shrunk to
 //! the smallest input that still fails, and belongs into a test of its own.
+//!
+//! What inputs are made of stands in the tests or, where it is a whole document, in
+//! `tests/data/corpus`: a directory for each target. At its end `make fuzz` says how many inputs
+//! each target has met, from the file that `FUZZ_REPORT` names.
 
 use std::fmt::Debug;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
@@ -18,14 +25,14 @@ const CASES: u32 = 256;
 /// Tries a property, which holds where nothing in it panics.
 #[track_caller]
 pub(crate) fn check<S: Strategy>(inputs: &S, property: impl Fn(S::Value)) {
-    #[expect(clippy::disallowed_methods, reason = "a test's length, which no user sees")]
-    let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
+    let seconds = variable("FUZZ_SECONDS").and_then(|text| text.parse().ok());
     let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     // Few at once where the clock has to be looked at in between.
     let (seed, cases) = match until {
         Some(_) => (RngSeed::Random, CASES / 16),
         None => (RngSeed::Fixed(1), CASES),
     };
+    let mut met: u64 = 0;
     loop {
         let config =
             Config { cases, rng_seed: seed, failure_persistence: None, ..Config::default() };
@@ -33,13 +40,41 @@ pub(crate) fn check<S: Strategy>(inputs: &S, property: impl Fn(S::Value)) {
             property(input);
             Ok(())
         });
+        met += u64::from(cases);
         if let Err(failure) = result {
+            report(met, 1);
             panic!("{failure}");
         }
         if until.is_none_or(|until| Instant::now() >= until) {
+            report(met, 0);
             return;
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's length, which no user sees")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Adds a line to the report, if one is wanted: the test, its inputs, and how many of them broke
+/// something.
+fn report(met: u64, crashes: u32) {
+    let Some(file) = variable("FUZZ_REPORT") else { return };
+    let test = std::thread::current();
+    let line = format!("{met:>12} {crashes:>7}  {}\n", test.name().unwrap_or_default());
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
+    file.write_all(line.as_bytes()).unwrap();
+}
+
+/// The documents of a target in `tests/data/corpus`, by their names.
+pub(crate) fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus").join(target);
+    let mut files: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "the corpus of {target} is empty");
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
 /// A change of a text, at a place in it.

@@ -11,6 +11,7 @@ mod endings;
 mod events;
 mod quiet;
 mod limits;
+mod round_trip;
 mod walks;
 mod words;
 

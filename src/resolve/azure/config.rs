@@ -137,6 +137,7 @@ fn selector(identity: &str) -> Selector {
 mod tests {
     use super::Config;
     use crate::access::azure::{CheckAcr, Principal, Selector};
+    use crate::properties::{check as check_any, corpus, edited_bytes};
     use crate::secret::Secret;
 
     #[track_caller]
@@ -197,6 +198,43 @@ mod tests {
             let config = Config::read(fields.as_bytes()).unwrap();
             assert_eq!(config.check_acr(knows_cloud), expected, "{fields}");
         }
+    }
+
+    #[test]
+    fn any_azure_json_has_an_answer_and_shows_no_secret() {
+        let shards: &[&[u8]] = &[
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b",",
+            b":",
+            b"\"",
+            b"null",
+            b"true",
+            b"1e999",
+            b"\n",
+            b"\t",
+            b"- ",
+            b"&a ",
+            b"*a",
+            b"!!binary ",
+            b"|\n",
+            b"\xff",
+            b"\0",
+            b"",
+        ];
+        check_any(&edited_bytes(corpus("azure-json"), shards), |content| {
+            let shown = match Config::read(&content) {
+                Ok(config) => {
+                    let _ = config.check_acr(true);
+                    let fault = config.principal().err().unwrap_or_default();
+                    format!("{config:?} {fault}")
+                }
+                Err(fault) => fault,
+            };
+            assert!(!shown.contains("hunter2"), "{shown}");
+        });
     }
 
     #[test]

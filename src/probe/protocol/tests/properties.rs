@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use proptest::collection::vec;
 use proptest::option;
@@ -5,9 +7,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use url::Url;
 
+use crate::image::platform::Platform;
 use crate::probe::protocol::challenge::{Bearer, Demand, demand};
-use crate::probe::protocol::{Grant, answer, clean, has_tags, shown, token};
-use crate::properties::{check, edited_bytes, edited_text};
+use crate::probe::protocol::manifest::{self, Manifest};
+use crate::probe::protocol::{Grant, answer, clean, has_tags, jwt, shown, token};
+use crate::properties::{check, corpus, edited_bytes, edited_text};
 use crate::secret::Secret;
 
 const CHALLENGES: &[&str] = &[
@@ -131,5 +135,86 @@ fn what_is_shown_is_short_and_moves_no_cursor() {
             return;
         };
         assert!(rest.contains("hunter2") || !shown(&url, &[]).contains("hunter2"), "{url}");
+    });
+}
+
+const JSON: &[&[u8]] = &[
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b"\"",
+    b"null",
+    b"-1",
+    b"1e999",
+    b"{}",
+    b"\xff",
+    b"\0",
+    b"\x1b[2J",
+    b"18446744073709551616",
+    b"\\u202e",
+    b"",
+];
+
+#[test]
+fn any_token_is_read_and_what_it_grants_can_be_shown() {
+    let claims = edited_bytes(corpus("jwt"), JSON);
+    let shards = ["eyJ", ".", "=", "..", "\u{e9}", "!", ""];
+    let broken = edited_text(&["eyJ9.e30.c2ln", "eyJhbGciOiJub25lIn0.eyJleHAiOjF9."], &shards);
+    let token = prop_oneof![
+        4 => claims.prop_map(|claims| format!("eyJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))),
+        1 => broken,
+    ];
+    check(&token, |token| {
+        let Some(claims) = jwt::claims(token.as_bytes()) else { return };
+        let _ = claims.expires();
+        let shown = format!("{:?} {:?}", claims.principal(), claims.grant("shop/api"));
+        assert!(!shown.contains(char::is_control) && shown.len() < 4_000, "{shown}");
+        let _ = claims.is_login_at("shop.azurecr.io");
+    });
+}
+
+#[test]
+fn any_manifest_is_read_and_what_it_leads_to_is_few_and_can_be_shown() {
+    let types = [
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json; x=\u{9b}",
+    ];
+    let documents = edited_bytes(corpus("manifest"), JSON);
+    check(&(select(types.to_vec()), documents), |(type_, body)| {
+        let parts = match manifest::read(type_, &body) {
+            Ok(Manifest::Image { config, layers }) => [vec![config], layers].concat(),
+            Ok(Manifest::Index(children)) => {
+                for node in [Platform::parse("linux/amd64"), None] {
+                    let _ = manifest::choose(&children, node.as_ref(), None);
+                }
+                children
+            }
+            Err(error) => {
+                assert!(!format!("{error:?}").contains(char::is_control), "{error:?}");
+                return;
+            }
+        };
+        assert!(parts.len() <= 1_001);
+        for part in parts {
+            let platform = part.platform.as_ref().map(ToString::to_string).unwrap_or_default();
+            let shown = format!("{}{platform}", part.media_type);
+            assert!(!shown.contains(char::is_control), "{shown:?}");
+            // What goes into a URL is a digest, and nothing else.
+            assert!(!part.has_digest() || part.digest.len() <= 7 + 128, "{}", part.digest);
+        }
+    });
+}
+
+#[test]
+fn any_configuration_is_read() {
+    check(&edited_bytes(corpus("config"), JSON), |body| {
+        if let Some(config) = manifest::config(&body) {
+            let platform = config.platform.map(|platform| platform.to_string()).unwrap_or_default();
+            assert!(!platform.contains(char::is_control), "{platform:?}");
+            assert!(config.layers <= 1_000);
+        }
     });
 }
