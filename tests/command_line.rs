@@ -320,3 +320,18 @@ fn a_typo_is_told_what_was_meant() {
         assert!(!outcome.err.contains('\u{1b}'), "no colours where there is no terminal");
     }
 }
+
+/// On a terminal it is the same with colours, unless its user wants none.
+#[test]
+fn a_terminal_is_told_the_same_in_colours() {
+    let program = env!("CARGO_BIN_EXE_registrycheck");
+    for (environment, coloured) in
+        [("TERM=xterm", true), ("TERM=dumb", false), ("TERM=xterm NO_COLOR=1", false)]
+    {
+        let command = format!("env -u NO_COLOR {environment} {program} check nginx --anonymus");
+        let output = Command::new("script").args(["-qec", &command, "/dev/null"]).output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(shown.contains('\u{1b}'), coloured, "{environment}: {shown}");
+        assert!(shown.contains("hint:") && !shown.contains("tip:"), "{environment}: {shown}");
+    }
+}

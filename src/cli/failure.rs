@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use super::Undecided;
 
+/// What clap calls a tip, and what we do: without colours, and with them.
+const TIPS: [(&str, &str); 2] =
+    [("  tip: ", "hint: "), ("  \u{1b}[32mtip:\u{1b}[0m ", "\u{1b}[32mhint:\u{1b}[0m ")];
+
 /// What is wrong, and what to write or do instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
@@ -69,7 +73,7 @@ pub(super) fn tell_usage(error: &clap::Error) -> ExitCode {
     let own = hint(error).map(|hint| format!("hint: {hint}\n\n")).unwrap_or_default();
     let usage = text.find("Usage:").or_else(|| text.find("For more information"));
     let (what, rest) = text.split_at(usage.unwrap_or(text.len()));
-    let what = what.replace("  tip: ", "hint: ");
+    let what = TIPS.iter().fold(what.to_owned(), |what, (tip, hint)| what.replace(tip, hint));
     eprint!("{what}{own}{rest}");
     ExitCode::from(2)
 }

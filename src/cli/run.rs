@@ -1,5 +1,6 @@
 //! `registrycheck run`: the controller as it is typed, and what it is made of.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,8 +104,10 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         None => Vec::new(),
     };
     let config = Config::infer().await.map_err(|error| {
+        // Its own words repeat those of its source.
+        let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
         Hinted::new(
-            format!("cannot find out how to reach the API server: {}", controller::chain(&error)),
+            format!("cannot find out how to reach the API server: {cause}"),
             "run it in a pod, or set KUBECONFIG",
         )
     })?;
