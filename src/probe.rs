@@ -29,6 +29,7 @@ mod protocol;
 pub mod proxy;
 mod pull;
 mod redirect;
+mod sending;
 pub mod tally;
 pub mod targets;
 mod tls;

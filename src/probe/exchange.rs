@@ -24,8 +24,8 @@ use super::protocol::realm::HostPolicy;
 use super::protocol::{self, azure, clean};
 use super::proxy::{Proxies, Proxy};
 use super::redirect;
+use super::sending::{Received, Sent};
 use super::tally::Tally;
-use super::trace::Trace;
 use super::words::failure_in_words;
 
 /// How many redirects are followed (core/remotes/docker/resolver.go, `CheckRedirect`).
@@ -163,15 +163,9 @@ impl Line<'_> {
         if let (Some(end), false) = (out_of_bounds, is_chosen) {
             return Err(end);
         }
-        let request = self.request(question, url, same_host);
-        let began = Instant::now();
-        let trace = Trace::new(proxy.is_some() || is_chosen);
-        let left = self.timeout.saturating_sub(self.started.elapsed());
-        let receiving = trace.watch(receive(request, question.limit));
-        let outcome = tokio::time::timeout(left, receiving).await;
-        let status = outcome.as_ref().ok().and_then(|answer| Some(answer.as_ref().ok()?.status));
-        self.tally.count(self.counted_as, status);
-        let marks = trace.read();
+        let is_trusted = proxy.is_some() || is_chosen;
+        let sent = self.send(question, url, same_host, is_trusted).await;
+        let Sent { outcome, marks, began } = sent;
         if let (None, Some(found), false) = (proxy, &marks.found, is_of_identity(role)) {
             self.met.saw(url, found);
         }
@@ -251,7 +245,7 @@ impl Line<'_> {
         Err(End::Unreachable { hop, failure })
     }
 
-    fn request(
+    pub(super) fn request(
         &self,
         question: &Question<'_>,
         url: &Url,
@@ -341,36 +335,4 @@ async fn each_address(addresses: &[IpAddr], port: Option<u16>, patience: Duratio
 
 fn proxy_hop(proxy: &Proxy, address: Option<IpAddr>) -> Hop {
     Hop { role: Role::Proxy, host: proxy.to_string(), address }
-}
-
-struct Received {
-    status: u16,
-    headers: HeaderMap,
-    address: Option<SocketAddr>,
-    body: Vec<u8>,
-}
-
-/// Reads an answer, and of its body at most so much; what is more is left, and the connection
-/// with it.
-async fn receive(
-    request: reqwest::RequestBuilder,
-    limit: usize,
-) -> Result<Received, reqwest::Error> {
-    let mut response = request.send().await?;
-    let mut received = Received {
-        status: response.status().as_u16(),
-        address: response.remote_addr(),
-        headers: std::mem::take(response.headers_mut()),
-        body: Vec::new(),
-    };
-    let is_success = (200..300).contains(&received.status);
-    let limit = if is_success { limit } else { ANSWER_MAX };
-    while let Some(chunk) = response.chunk().await? {
-        let room = limit - received.body.len();
-        received.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() >= room {
-            break;
-        }
-    }
-    Ok(received)
 }

@@ -201,3 +201,27 @@ async fn a_host_that_no_url_has() {
     let evidence = world.probe_image("registry.shop.test:99999/shop/api:1", &anonymous()).await;
     assert!(matches!(failure(&evidence), Failure::LookupFailed { .. }), "{evidence:?}");
 }
+
+/// A server may close a connection that it has kept: what was sent over it is sent again, as Go
+/// does it, and only what can be.
+#[tokio::test]
+async fn a_connection_that_the_server_has_closed_is_no_failure() {
+    let world = World::new().await;
+    let registry = world
+        .serve(REGISTRY, |request| {
+            if request.target.starts_with("/token") {
+                return Response::new(200).body(r#"{"token":"good-canary"}"#).last();
+            }
+            if request.authorization() == Some("Bearer good-canary") {
+                return Response::image().last();
+            }
+            let realm = format!("https://{}/token", request.headers["host"]);
+            let challenge = format!("Bearer realm=\"{realm}\"");
+            Response::new(401).with("WWW-Authenticate", challenge).last()
+        })
+        .await;
+    let evidence = world.probe(REGISTRY, &registry, &anonymous()).await;
+    let End::Served { .. } = evidence.anonymous.as_ref().unwrap().end else {
+        panic!("{evidence:?}")
+    };
+}

@@ -93,16 +93,22 @@ pub(super) struct Response {
     headers: Vec<(String, String)>,
     body: String,
     is_image: bool,
+    is_last: bool,
 }
 
 impl Response {
     pub(super) fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new(), is_image: false }
+        Self { status, headers: Vec::new(), body: String::new(), is_image: false, is_last: false }
     }
 
     /// Whatever of the image is asked for.
     pub(super) fn image() -> Self {
         Self { is_image: true, ..Self::new(200) }
+    }
+
+    /// The last of its connection: whatever is asked next there gets none.
+    pub(super) fn last(self) -> Self {
+        Self { is_last: true, ..self }
     }
 
     /// No answer at all; the connection stays open.
@@ -258,6 +264,7 @@ async fn talk(
         };
         seen.lock().unwrap().push(request.clone());
         let mut response = answer(&request);
+        let is_last = response.is_last;
         if response.is_image {
             response = super::image::serve(&request);
         }
@@ -266,6 +273,10 @@ async fn talk(
         }
         let bytes = response.bytes(request.method == "HEAD");
         if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        if is_last {
+            let _ = stream.read(&mut [0]).await;
             return;
         }
     }
