@@ -13,6 +13,7 @@ mod command_line;
 mod examples;
 mod findings;
 mod metrics;
+mod picture;
 
 #[track_caller]
 fn check(path: &str, fresh: &str) {
@@ -65,6 +66,11 @@ fn the_alerts_are_fresh() {
 #[test]
 fn the_page_of_the_command_line_is_fresh() {
     check("docs/command-line.md", &command_line::page());
+}
+
+#[test]
+fn the_picture_of_the_terminal_is_fresh() {
+    check("docs/terminal.svg", &picture::terminal());
 }
 
 #[test]
