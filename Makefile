@@ -20,6 +20,7 @@ help:
 	  'make test     formatting, lints, unit, integration and end-to-end tests' \
 	  'make lab      every fault we know, through the real kubelet and the controller' \
 	  'make azure-lab  the part of it that is about registries of Azure' \
+	  'make hostile-lab  the part of it that is about registries that mean harm' \
 	  'make chart-test  the chart by the real helm: every form, one release, listed namespaces' \
 	  'make monitoring-test  the alerts, by promtool' \
 	  'make cluster  a shell in the test cluster' \
@@ -52,6 +53,15 @@ azure-lab: ground
 	$(say) 'Running the lab of Azure'
 	REGISTRYCHECK_BINARY=$(abspath $(target))/debug/registrycheck \
 	  tests/cluster/up --azure -- $(abspath $(target))/debug/examples/lab azure $(CASES)
+
+# A registry that means harm, through the controller: what it costs, and whether others notice. It
+# measures time and memory, so it is for a machine that does nothing else, and no part of CI.
+.PHONY: hostile-lab
+hostile-lab: ground image
+	$(say) 'Building the hostile lab'
+	cargo build --locked --example lab
+	$(say) 'Running the hostile lab'
+	tests/cluster/up -- $(abspath $(target))/debug/examples/lab hostile $(CASES)
 
 # The chart by the real helm on the real cluster.
 .PHONY: chart-test

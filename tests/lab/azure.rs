@@ -31,7 +31,7 @@ pub(crate) async fn run(wanted: &[String]) -> ExitCode {
     let begun = Instant::now();
     let cases = case::read_all();
     let hosts = stand_in(&cases);
-    let cases = chosen(cases, |case| &case.name, wanted);
+    let cases = chosen(cases, |case| case.name.as_str(), wanted);
     if cases.is_empty() {
         println!("no case has such a name");
         return ExitCode::SUCCESS;

@@ -1,6 +1,7 @@
 //! `make lab`: every case of `tests/lab/cases` through the real kubelet and through the
 //! installed controller, and whether the two agree; with `azure` as its first argument, those
-//! of `tests/azure/cases` through `registrycheck check`.
+//! of `tests/azure/cases` through `registrycheck check`; with `hostile`, a registry that means
+//! harm through the installed controller.
 #![expect(clippy::print_stdout, reason = "it is there to be read")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "it ends where it fails")]
 
@@ -22,6 +23,7 @@ mod case;
 #[expect(dead_code, reason = "the integration tests use the rest")]
 #[path = "../ground.rs"]
 mod ground;
+mod hostile;
 mod judgement;
 mod requests;
 mod seen;
@@ -45,9 +47,14 @@ async fn main() -> ExitCode {
     {
         return azure::run(wanted).await;
     }
+    if let Some((first, wanted)) = wanted.split_first()
+        && first == "hostile"
+    {
+        return hostile::run(wanted).await;
+    }
     let mut cases = case::read_all();
     let hosts: Vec<Value> = cases.iter().flat_map(Case::hosts).collect();
-    cases = chosen(cases, |case| &case.name, &wanted);
+    cases = chosen(cases, |case| case.name.as_str(), &wanted);
     if cases.is_empty() {
         println!("no case has such a name");
         return ExitCode::SUCCESS;
@@ -81,8 +88,8 @@ async fn main() -> ExitCode {
 }
 
 /// All cases, or those whose name contains one of these parts.
-fn chosen<T>(cases: Vec<T>, name: impl Fn(&T) -> &String, wanted: &[String]) -> Vec<T> {
-    let names: BTreeSet<&String> = cases.iter().map(&name).collect();
+fn chosen<T>(cases: Vec<T>, name: impl Fn(&T) -> &str, wanted: &[String]) -> Vec<T> {
+    let names: BTreeSet<&str> = cases.iter().map(&name).collect();
     assert_eq!(names.len(), cases.len(), "two cases have the same name");
     let is_wanted = |case: &T| {
         wanted.is_empty() || wanted.iter().any(|part| name(case).contains(part.as_str()))

@@ -18,7 +18,8 @@ type misbehaving struct {
 	// Case is what it belongs to: hosts of one case serve the same bytes.
 	Case string `json:"case"`
 	// Lookup is how the resolver answers: address, nxdomain, servfail, empty
-	// (there are only other records), silent, or alias:NAME.
+	// (there are only other records), silent, alias:NAME, or then:ADDRESS (its
+	// own the first time, and that one later).
 	Lookup string `json:"lookup"`
 	// Transport is what a connection meets: tls, plain, refused, dropped,
 	// mute, closed, reset, ssh, hello-closed (after the client's first bytes)
@@ -52,6 +53,8 @@ type misbehaving struct {
 	Azure *azureRole `json:"azure"`
 
 	address netip.Addr
+	// lookedUp is whether its address was asked for; only the resolver uses it.
+	lookedUp bool
 }
 
 func (m *misbehaving) host() string {

@@ -101,8 +101,13 @@ func (l *lab) resolve(query []byte) []byte {
 	case kind != dnsTypeA:
 		return reply(0)
 	}
+	address := host.address
+	if then, changes := strings.CutPrefix(lookup, "then:"); changes && host.lookedUp {
+		address = netip.MustParseAddr(then)
+	}
+	host.lookedUp = true
 	response[7]++
-	return append(response, record(owner, dnsTypeA, addressBytes(host.address))...)
+	return append(response, record(owner, dnsTypeA, addressBytes(address))...)
 }
 
 // byAlias is the host with that name, or with an alias of that name, and the
