@@ -9,6 +9,7 @@ mod explain;
 mod failure;
 mod files;
 mod installation;
+mod log;
 mod manifests;
 mod node;
 mod node_probe;

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
+use kube::Client;
 use kube::runtime::controller::Controller;
 use kube::runtime::predicates;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, controller};
-use kube::{Client, Config};
 use tokio::sync::{Notify, mpsc};
 use tracing::{debug, error, info, warn};
 
@@ -25,7 +25,9 @@ use crate::resolve::platform::NodeFacts;
 use crate::server::Telemetry;
 use crate::target::pod::Pod;
 
+mod budget;
 mod checks;
+mod clients;
 pub(crate) mod clock;
 mod due;
 mod ensure;
@@ -35,13 +37,16 @@ pub mod node;
 mod observe;
 mod ownership;
 pub mod pods;
+mod turns;
 pub(crate) mod watching;
 
 pub use checks::workload::AccountTokens;
+pub use clients::{Clients, requests};
 pub use due::duration;
 pub use expiry::Expiry;
 pub use lease::Identity;
 
+use budget::Budget;
 use checks::Memory;
 use expiry::ledger::Ledger;
 use lease::{Candidate, Leadership};
@@ -50,10 +55,6 @@ use pods::{Index, Key};
 
 /// The Lease that the leader holds.
 pub const LEASE: &str = "registrycheck";
-/// How many checks are reconciled at once.
-const CONCURRENCY: u16 = 64;
-/// How long the API server has to answer a request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the controller needs to know.
 #[derive(Clone, Debug)]
@@ -66,6 +67,8 @@ pub struct Settings {
     pub identity: Identity,
     /// How long an automatic check is kept after its last pod recovered or went.
     pub keep_recovered: Duration,
+    /// How many probes of one registry begin in a second, at most, in the long run.
+    pub probes_per_second: u32,
     /// Registries for which `spec.insecure` is honoured.
     pub insecure_hosts: Vec<String>,
     /// How nodes are asked; `None` where they are not.
@@ -83,6 +86,7 @@ struct Context {
     settings: Settings,
     leadership: Leadership,
     telemetry: Arc<Telemetry>,
+    budget: Budget,
     index: Mutex<Index>,
     /// What is known of each check, by its uid. It outlives a loss of leadership.
     memory: Arc<Mutex<HashMap<String, Memory>>>,
@@ -149,28 +153,6 @@ fn key_of(check: &RegistryCheck) -> Option<Key> {
     Some(Key { namespace: check.metadata.namespace.clone()?, registry })
 }
 
-/// The two ways to the API server.
-#[derive(Clone)]
-pub struct Clients {
-    /// For requests, which are answered soon or given up.
-    pub requests: Client,
-    /// For watches, which last.
-    pub watches: Client,
-}
-
-impl Clients {
-    /// Makes both.
-    ///
-    /// # Errors
-    ///
-    /// Where the configuration cannot be used, such as for an unreadable certificate.
-    pub fn new(config: Config) -> Result<Self, kube::Error> {
-        let mut impatient = config.clone();
-        impatient.read_timeout = Some(REQUEST_TIMEOUT);
-        Ok(Self { requests: Client::try_from(impatient)?, watches: Client::try_from(config)? })
-    }
-}
-
 /// An identity that no other process has.
 pub fn identity(pod_name: Option<String>) -> Identity {
     Identity {
@@ -222,6 +204,9 @@ async fn lead(
     telemetry: &Arc<Telemetry>,
     memory: &Arc<Mutex<HashMap<String, Memory>>>,
 ) {
+    for kind in [clients::PODS, clients::CHECKS] {
+        telemetry.liveness().hears(kind);
+    }
     let (checks, writer) = reflector::store::<RegistryCheck>();
     let (changed, keys) = mpsc::unbounded_channel();
     let (triggers, triggered) = mpsc::unbounded_channel();
@@ -232,6 +217,7 @@ async fn lead(
         settings: settings.clone(),
         leadership: leadership.clone(),
         telemetry: Arc::clone(telemetry),
+        budget: Budget::new(settings.probes_per_second),
         index: Mutex::default(),
         memory: Arc::clone(memory),
         ledger: Mutex::default(),
@@ -244,7 +230,7 @@ async fn lead(
         triggers,
     });
     let listed = Arc::clone(&context);
-    let changed_checks = observe::checks(&context, &clients.watches)
+    let changed_checks = observe::checks(&context, &clients.checks)
         .reflect(writer)
         .inspect(move |event| observe::list(&listed, event))
         .applied_objects()
@@ -254,12 +240,11 @@ async fn lead(
         );
     let reconciled = Controller::for_stream(changed_checks, checks)
         .reconcile_on(received(triggered))
-        .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .run(checks::reconcile, error_policy, Arc::clone(&context))
         .for_each(|_| std::future::ready(()));
     tokio::join!(
         reconciled,
-        observe::pods(&context, &clients.watches),
+        observe::pods(&context, &clients.pods),
         ensure::ensure(&context, keys),
         expiry::workloads::watch(&context, &clients.watches),
         expiry::keep(&context),

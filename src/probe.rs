@@ -12,7 +12,6 @@
 mod address;
 mod azure;
 mod bounds;
-mod budget;
 mod connection;
 mod content;
 mod dial;
@@ -59,7 +58,6 @@ use crate::resolve::hosts::Endpoint;
 pub use flaw::expires;
 
 use address::AddressPolicy;
-use budget::Turns;
 use dns::Names;
 use memory::Memory;
 use protocol::realm::HostPolicy;
@@ -108,7 +106,6 @@ struct Shared {
 /// What a prober and the laxer ones made of it have in common.
 #[derive(Debug, Default)]
 struct Common {
-    turns: Turns,
     memory: Memory,
     tally: Tally,
 }
@@ -116,7 +113,7 @@ struct Common {
 /// How one image is tried.
 #[derive(Clone, Copy)]
 pub struct Options<'options> {
-    /// How long the probe may take as a whole once it is its turn.
+    /// How long the probe may take as a whole.
     pub timeout: Duration,
     /// The platform of the node for which the image is, where it is known.
     pub platform: Option<&'options Platform>,
@@ -208,15 +205,13 @@ impl Prober {
         &self.shared.common.tally
     }
 
-    /// Tries `image` with each credential of `access`, once it is this probe's turn.
+    /// Tries `image` with each credential of `access`.
     pub async fn probe(&self, image: &ImageRef, access: &Access, options: Options<'_>) -> Evidence {
-        let _turn = self.shared.common.turns.wait(image.registry()).await;
         mirrors::walk(&self.shared, image, access, options).await
     }
 
     /// Tries to log in at `registry` with each credential of `access`, for no image.
     pub async fn log_in(&self, registry: &Host, access: &Access, options: Options<'_>) -> Login {
-        let _turn = self.shared.common.turns.wait(registry).await;
         login::walk(&self.shared, registry, access, options).await
     }
 }

@@ -14,10 +14,13 @@ use axum::routing::get;
 
 mod checks;
 mod expiry;
+mod liveness;
 mod requests;
 mod table;
 mod telemetry;
+mod unchecked;
 
+pub use liveness::{Liveness, Work};
 pub use table::{Kind, METRICS, Metric};
 pub use telemetry::Telemetry;
 
@@ -31,17 +34,25 @@ pub async fn serve(
     telemetry: Arc<Telemetry>,
 ) -> std::io::Result<()> {
     let routes = Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
+        .route("/livez", get(liveness))
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
         .with_state(telemetry);
     axum::serve(listener, routes).await
 }
 
+async fn liveness(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
+    answer("not alive", telemetry.liveness().trouble())
+}
+
 async fn readiness(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
-    match telemetry.trouble() {
+    answer("not ready", telemetry.trouble().map(str::to_owned))
+}
+
+fn answer(not: &str, trouble: Option<String>) -> (StatusCode, String) {
+    match trouble {
         None => (StatusCode::OK, "ok\n".to_owned()),
-        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {trouble}\n")),
+        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{not}: {trouble}\n")),
     }
 }
 

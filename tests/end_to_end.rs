@@ -16,6 +16,7 @@ mod admission;
 mod apart;
 mod check;
 mod credentials;
+mod crowd;
 mod describe;
 mod doctor;
 mod events;

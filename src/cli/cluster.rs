@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use kube::config::{KubeConfigOptions, KubeconfigError};
 use kube::{Client, Config};
 
-use crate::controller::Clients;
+use crate::controller;
 use crate::image;
 use crate::resolve::{self, Fetched};
 use crate::target::SecretSource;
@@ -70,7 +70,7 @@ pub(super) fn source(account: Option<&str>, listed: &[String]) -> anyhow::Result
 
 /// A client for single requests.
 pub(super) fn client(config: Config) -> anyhow::Result<Client> {
-    Ok(Clients::new(config).context("cannot make a client of the API server")?.requests)
+    controller::requests(config).context("cannot make a client of the API server")
 }
 
 /// Reads the secrets. A service account that is not there makes no pods, so that nothing can be

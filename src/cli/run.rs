@@ -10,7 +10,6 @@ use clap::Args;
 use kube::Config;
 use tokio::net::TcpListener;
 use tracing::info;
-use tracing_subscriber::EnvFilter;
 
 use crate::admission;
 use crate::controller::{self, Clients, Settings};
@@ -24,13 +23,9 @@ use super::targets::TargetArguments;
 use super::watching::WatchingArguments;
 use super::webhook::WebhookArguments;
 use super::{
-    api_server_addresses, install_cryptography, parse_duration, proxies, read_certificates,
+    api_server_addresses, install_cryptography, log, parse_duration, proxies, read_certificates,
     shutdown,
 };
-
-/// What is logged where `RUST_LOG` does not say: the failures of watches are told by whoever
-/// watches, and a lasting one once.
-const FILTER: &str = "info,kube_runtime::watcher=error";
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -50,6 +45,10 @@ pub(super) struct Arguments {
     /// as 1h or 30m.
     #[arg(long, default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
     keep_recovered: std::time::Duration,
+    /// How many probes of one registry begin in a second, at most, in the long run. A probe is
+    /// up to ten requests. The turns go round the namespaces.
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "NUMBER")]
+    probes_per_second: u32,
     /// A directory of files with certificates (PEM) to trust for registries, beside those of
     /// the system. It may be missing.
     #[arg(long, value_name = "DIRECTORY")]
@@ -83,22 +82,16 @@ pub(super) struct Arguments {
 ///
 /// Where it cannot start, or its server fails.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if arguments.log_json {
-        subscriber.json().init();
-    } else {
-        subscriber.init();
-    }
+    let limit = log::init(arguments.log_json);
     install_cryptography()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?
-        .block_on(start(arguments))
+        .block_on(start(arguments, limit))
 }
 
-async fn start(arguments: Arguments) -> anyhow::Result<()> {
+async fn start(arguments: Arguments, limit: log::Limit) -> anyhow::Result<()> {
     let ca_bundle_pem = match &arguments.ca_directory {
         Some(directory) => read_certificates(directory)?,
         None => Vec::new(),
@@ -120,11 +113,12 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         ..probe::Settings::default()
     })
     .context("cannot prepare to probe")?;
-    let clients = Clients::new(config).context("cannot make a client of the API server")?;
     let listener = TcpListener::bind(arguments.listen)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let telemetry = Arc::new(Telemetry::new());
+    let clients = Clients::new(config, telemetry.liveness())
+        .context("cannot make a client of the API server")?;
     telemetry.counts_requests_of(prober.tally());
     let watched = arguments.watching.namespaces();
     let webhook = arguments.webhook.settings(&arguments.namespace, watched)?;
@@ -142,12 +136,14 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         expiry: arguments.watching.expiry(),
         identity: controller::identity(arguments.pod_name),
         keep_recovered: arguments.keep_recovered,
+        probes_per_second: arguments.probes_per_second,
         insecure_hosts: arguments.insecure_hosts,
         account_tokens: arguments.account_tokens.settings(),
     };
     info!(version = env!("CARGO_PKG_VERSION"), listen = %arguments.listen, "starting");
     tokio::select! {
         served = server::serve(listener, Arc::clone(&telemetry)) => served.context("the server failed"),
+        () = limit.tell() => Ok(()),
         ended = admission => ended.context("the webhook failed"),
         () = controller::run(clients, prober, settings, telemetry, shutdown()) => Ok(()),
     }

@@ -14,12 +14,14 @@ use crate::diagnose::Verdict;
 use crate::publish;
 use crate::report::{self, Beside, Idle, News, Outcome};
 use crate::resolve;
+use crate::server::Work;
 use crate::target::pod::Pod;
 use crate::target::{self, Target};
 
 use super::pods::Key;
 use super::{Context, clock, due, expiry, key_of, ownership};
 
+mod asking;
 mod memory;
 mod probing;
 mod recall;
@@ -99,9 +101,6 @@ pub(crate) async fn reconcile(
     if check.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    if !context.leadership.is_current() {
-        return Err(Error::NotLeading);
-    }
     // Before all pods are listed, that none fails says nothing.
     if !context.index().is_complete(&key.namespace) {
         return Ok(Action::requeue(SHORTEST_PAUSE));
@@ -109,13 +108,24 @@ pub(crate) async fn reconcile(
     if let Some(pause) = pause(&context, &check) {
         return Ok(Action::requeue(pause));
     }
-    let result = look(&context, &check, &key).await;
+    let _turn = context.budget.look(&key.namespace).await;
+    if !context.leadership.is_current() {
+        return Err(Error::NotLeading);
+    }
+    let work = context.telemetry.liveness().work();
+    // What waits for its turn has not the size of what is at work.
+    let result = Box::pin(look(&context, &check, &key, &work)).await;
     looked(&context, &check, result.is_ok());
     result
 }
 
 /// One look at a check: at its pods, its secrets, and the registry where that is due.
-async fn look(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Action, Error> {
+async fn look(
+    context: &Context,
+    check: &RegistryCheck,
+    key: &Key,
+    work: &Work,
+) -> Result<Action, Error> {
     let siblings = context.checks_of(key);
     let owner = ownership::owner(siblings.iter().map(AsRef::as_ref));
     let owns = owner.is_none_or(|owner| owner.metadata.uid == check.metadata.uid);
@@ -143,7 +153,7 @@ async fn look(context: &Context, check: &RegistryCheck, key: &Key) -> Result<Act
         let beside = if owns { expiry::of_workloads(context, key) } else { Vec::new() };
         idle(context, check, key, &beside).await
     } else {
-        probe(context, check, &targets, owns.then_some(key)).await
+        probe(context, check, &targets, owns.then_some(key), work).await
     }
 }
 
@@ -226,6 +236,7 @@ async fn probe(
     check: &RegistryCheck,
     targets: &[Target],
     owned: Option<&Key>,
+    work: &Work,
 ) -> Result<Action, Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let mut ground = prepare(context, check, targets).await?;
@@ -234,7 +245,7 @@ async fn probe(
     let mut news = targets.iter().filter(|target| !known.contains_key(&target_key(target)));
     ground.log_in(context, check, news.clone()).await?;
     let has_news = news.next().is_some();
-    let outcomes = outcomes(context, check, targets, &ground, &known);
+    let outcomes = outcomes(context, check, targets, &ground, &known, work);
     let mut outcomes = with_progress(context, check, outcomes).await?;
     let failing = owned.map_or_else(Vec::new, |key| context.index().failing(key));
     keep_waiting(&mut outcomes, &failing);

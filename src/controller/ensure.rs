@@ -1,6 +1,7 @@
 //! Ensure: every namespace and registry with a failing pod has a RegistryCheck.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -17,11 +18,18 @@ use crate::publish;
 use super::pods::Key;
 use super::{Context, back_off, chain, ownership};
 
+mod crowd;
+
+use crowd::Crowd;
+
 /// How many checks are made at once.
 const AT_ONCE: usize = 16;
+/// How often it is looked whether the watch shows a check that was made.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// For each key that changed, has its check reconciled, and makes the check where there is
-/// none. Runs for ever. A key whose check cannot be made holds up no other.
+/// none and the namespace has room for it. Runs for ever. A key whose check cannot be made holds
+/// up no other.
 pub(crate) async fn ensure(context: &Context, mut changes: mpsc::UnboundedReceiver<Key>) {
     if context.checks.wait_until_ready().await.is_err() {
         return;
@@ -29,17 +37,34 @@ pub(crate) async fn ensure(context: &Context, mut changes: mpsc::UnboundedReceiv
     let at_once = Semaphore::new(AT_ONCE);
     let mut making = FuturesUnordered::new();
     let mut under_way: BTreeSet<Key> = BTreeSet::new();
+    let mut crowd = Crowd::default();
     loop {
         tokio::select! {
             received = changes.recv() => {
                 let Some(key) = received else { return };
-                if !trigger_owner(context, &key) && under_way.insert(key.clone()) {
+                if trigger_owner(context, &key) || under_way.contains(&key) {
+                    crowd.leaves(&key);
+                } else if crowd::has_room(context, &key.namespace, &under_way) {
+                    crowd.leaves(&key);
+                    under_way.insert(key.clone());
                     making.push(make(context, key, &at_once));
+                } else {
+                    crowd.joins(key);
                 }
             }
             Some(key) = making.next() => {
                 under_way.remove(&key);
             }
+            () = crowd.is_to_be_counted() => crowd.count(context),
+        }
+    }
+}
+
+impl Context {
+    /// Waits until the watch shows a check of a key.
+    async fn checks_show(&self, key: &Key) {
+        while self.checks_of(key).is_empty() {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
         }
     }
 }
@@ -68,13 +93,17 @@ async fn make(context: &Context, key: Key, at_once: &Semaphore) -> Key {
             create(context, &key).await
         };
         match created {
-            Ok(()) => break,
+            // The watch shows it soon; until then it counts as being made.
+            Ok(()) => {
+                let shown = context.checks_show(&key);
+                let _late = tokio::time::timeout(back_off(failures), shown).await;
+            }
             Err(error) => {
                 context.telemetry.reconcile_failed("CreateCheck");
                 warn!(namespace = %key.namespace, registry = %key.registry, error = %chain(&error), "cannot create a RegistryCheck; trying again");
+                tokio::time::sleep(back_off(failures)).await;
             }
         }
-        tokio::time::sleep(back_off(failures)).await;
         failures += 1;
     }
     key

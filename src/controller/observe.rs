@@ -13,14 +13,11 @@ use tracing::warn;
 use crate::api::RegistryCheck;
 use crate::target::pod::Pod;
 
+use super::clients::{CHECKS, PODS};
 use super::pods::{Index, Key};
 use super::watching::listings::Scope;
 use super::watching::{self, is_refusal, watch_each};
 use super::{Context, chain, key_of};
-
-/// The kinds that are watched, as the log has them.
-const PODS: &str = "Pod";
-const CHECKS: &str = "RegistryCheck";
 
 /// Keeps the index of failing pods, for ever.
 pub(super) async fn pods(context: &Context, client: &Client) {
@@ -31,6 +28,7 @@ pub(super) async fn pods(context: &Context, client: &Client) {
     }
     let mut events = std::pin::pin!(watch_each::<Pod>(client, watched));
     while let Some((scope, event)) = events.next().await {
+        context.telemetry.liveness().hears(PODS);
         let is_settled = match (&scope, event) {
             (_, Ok(event)) if context.is_own(&event) => false,
             (_, Ok(event)) => {
@@ -87,7 +85,10 @@ pub(super) fn checks(
         }
     };
     let merged = watching::checks(client, &observer.settings.watched, of_namespace);
-    merged.inspect(move |event| observe(&observer, event))
+    merged.inspect(move |event| {
+        observer.telemetry.liveness().hears(CHECKS);
+        observe(&observer, event);
+    })
 }
 
 /// A check that went may leave failing pods behind, and takes what is remembered of it along.
@@ -99,6 +100,10 @@ fn observe(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
                 context.no_targets(uid);
             }
             context.tell_changed(key_of(check).into_iter().collect());
+            // There may be room for a check now that there was none for.
+            let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+            let keys = context.index().keys_in(namespace);
+            context.tell_changed(keys);
         }
         Ok(Event::Init | Event::InitApply(_) | Event::InitDone | Event::Apply(_)) => {}
         Err(error) => {

@@ -118,6 +118,17 @@ impl Index {
         self.keys.keys().cloned().collect()
     }
 
+    /// The keys of a namespace that have a failing pod.
+    pub fn keys_in(&self, namespace: &str) -> BTreeSet<Key> {
+        self.keys.keys().filter(|key| key.namespace == namespace).cloned().collect()
+    }
+
+    /// How many pods of a namespace wait for an image of one of these keys.
+    pub fn count<'key>(&self, keys: impl Iterator<Item = &'key Key>) -> usize {
+        let pods: BTreeSet<&String> = keys.filter_map(|key| self.keys.get(key)).flatten().collect();
+        pods.len()
+    }
+
     /// A probe said that `image` can be pulled again: these pods count as recovered until
     /// the kubelet fails anew.
     pub fn mark_recovered<'uid>(&mut self, uids: impl Iterator<Item = &'uid str>, image: &str) {

@@ -56,6 +56,14 @@ pub(super) const AFFECTED_PODS: Metric = Metric {
     reading: "What fails now, and why: `code` is the reason of Ready. There is no series where nothing fails.",
 };
 
+pub(super) const UNCHECKED_PODS: Metric = Metric {
+    short: "unchecked_pods",
+    kind: Kind::Gauge,
+    labels: &["namespace"],
+    help: "Pods that cannot pull and whose registries have no check, since their namespace has too many",
+    reading: "A namespace gets 20 checks by itself. A check that you write for a further registry is not counted among them.",
+};
+
 pub(super) const CHECK_READY: Metric = Metric {
     short: "check_ready",
     kind: Kind::Gauge,
@@ -139,6 +147,7 @@ pub(super) const BUILD: Metric = Metric {
 /// All of them.
 pub const METRICS: &[&Metric] = &[
     &AFFECTED_PODS,
+    &UNCHECKED_PODS,
     &CHECK_READY,
     &TRANSITION,
     &LAST_PROBE,

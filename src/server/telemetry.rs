@@ -17,14 +17,18 @@ use crate::evidence::Evidence;
 
 use super::checks::Checks;
 use super::expiry::Ends;
+use super::liveness::Liveness;
 use super::requests::Requests;
 use super::table::{BUILD, LEADER, PROBE_DURATION, RECONCILE_ERRORS};
+use super::unchecked::Unchecked;
 
 /// What the controller tells of itself.
 pub struct Telemetry {
     checks: Arc<Mutex<Option<Store<RegistryCheck>>>>,
     pub(super) ends: Ends,
     pub(super) requests: Requests,
+    pub(super) unchecked: Unchecked,
+    liveness: Liveness,
     registry: Registry,
     leader: Gauge,
     errors: Family<ErrorLabels, Counter>,
@@ -71,10 +75,14 @@ impl Telemetry {
         registry.register_collector(Box::new(ends.clone()));
         let requests = Requests::default();
         registry.register_collector(Box::new(requests.clone()));
+        let unchecked = Unchecked::default();
+        registry.register_collector(Box::new(unchecked.clone()));
         Self {
             checks,
             ends,
             requests,
+            unchecked,
+            liveness: Liveness::default(),
             registry,
             leader,
             errors,
@@ -94,9 +102,16 @@ impl Telemetry {
         self.checks_listed.store(false, Ordering::Relaxed);
         self.writes_succeed.store(true, Ordering::Relaxed);
         if !leads {
+            self.liveness.stops_watching();
             self.credentials_end([]);
+            self.unchecked_pods([]);
             *self.checks.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
+    }
+
+    /// The signs of life.
+    pub fn liveness(&self) -> &Liveness {
+        &self.liveness
     }
 
     /// The checks that the metrics are read from.

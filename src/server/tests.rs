@@ -109,6 +109,7 @@ fn series_go_with_their_check_and_with_the_lead() {
     let left = series(&telemetry);
     assert!(left.keys().all(|name| !name.contains("namespace")), "{left:?}");
     telemetry.reports_from(store(vec![check("shop", "r.test", &json!({}))]));
+    telemetry.unchecked_pods([("shop".to_owned(), 3)]);
     telemetry.leads(false);
     let left = series(&telemetry);
     assert!(left.keys().all(|name| !name.contains("namespace")), "{left:?}");
@@ -141,6 +142,7 @@ fn labels_are_bounded() {
 fn whole() -> Telemetry {
     let telemetry = served(vec![check("shop", "r.test", &json!({}))]);
     telemetry.credentials_end([(["shop", "regcred", "r.test"].map(str::to_owned), 4_711)]);
+    telemetry.unchecked_pods([("shop".to_owned(), 3)]);
     telemetry.reconcile_failed("WriteStatus");
     let step = |name| Step { name, host: None, passed: true, detail: String::new(), micros: 1_500 };
     let end = End::Served { digest: None, platform: None };

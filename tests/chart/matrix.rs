@@ -117,6 +117,7 @@ pub(crate) const MATRIX: &[Form] = &[
             "tokenHosts={auth.test}",
             "insecureHosts={plain.test:5000}",
             "keepRecovered=30m",
+            "probesPerSecond=20",
             "expiry.warning=72h",
         ],
     ),

@@ -5,6 +5,9 @@
 {{- if ne .Values.keepRecovered "1h" }}
 - --keep-recovered={{ .Values.keepRecovered }}
 {{- end }}
+{{- if ne (.Values.probesPerSecond | int64) 10 }}
+- --probes-per-second={{ .Values.probesPerSecond | int64 }}
+{{- end }}
 {{- range .Values.watchNamespaces }}
 - --watch-namespace={{ . }}
 {{- end }}

@@ -11,14 +11,16 @@ use crate::diagnose::{self, Diagnosis, Heard, Subject, catalogue::Code, setting}
 use crate::evidence::Evidence;
 use crate::image::platform::Platform;
 use crate::image::{Host, ImageRef};
-use crate::probe::{self, Options, Prober};
+use crate::probe::{self, Prober};
 use crate::report::Outcome;
 use crate::resolve::platform::NodeFacts;
 use crate::resolve::{self, Fetched, Versions};
+use crate::server::Work;
 use crate::target::workload::repositories;
 use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
-use super::super::{Context, clock, due};
+use super::super::Context;
+use super::asking::ask;
 use super::memory::{TargetKey, is_asked_for, target_key, uid_of};
 use super::{Error, vantage, workload};
 
@@ -34,13 +36,13 @@ pub(super) struct Ground {
     /// What is known of the nodes of failing pods, by the node's name.
     nodes: BTreeMap<String, NodeFacts>,
     /// How `spec.images` are probed; pods' images are probed as a node would.
-    lax: Lax,
+    pub(super) lax: Lax,
     /// The versions of all that was read.
     pub(super) versions: BTreeMap<SecretSource, Versions>,
 }
 
 /// How the images of the spec are probed.
-enum Lax {
+pub(super) enum Lax {
     /// As any other.
     No,
     /// With what the spec allows beyond what a node does, and how that reads in a verdict.
@@ -175,6 +177,7 @@ pub(super) async fn outcomes(
     targets: &[Target],
     ground: &Ground,
     known: &HashMap<TargetKey, Outcome>,
+    work: &Work,
 ) -> Vec<Outcome> {
     let began = Instant::now();
     let settled: Vec<Option<Outcome>> = targets
@@ -195,7 +198,7 @@ pub(super) async fn outcomes(
         })
         .collect();
     let answers = questions.into_iter().map(|(question, image)| async move {
-        let evidence = ask(context, check, ground, &question, &image).await;
+        let evidence = ask(context, check, ground, &question, &image, work).await;
         (question, evidence)
     });
     let answers: BTreeMap<Question<'_>, Evidence> =
@@ -209,6 +212,7 @@ pub(super) async fn outcomes(
                 let (facts, evidence) = (ground.node(target), evidence.clone());
                 let evidence =
                     vantage::with_node(context, check, target, facts, since, evidence).await;
+                work.gets_on();
                 let is_namespaced = !context.settings.watched.is_empty();
                 outcome(check, target, ground, evidence, is_namespaced)
             }
@@ -224,34 +228,12 @@ pub(super) async fn outcomes(
 
 /// What a probe is about: the image, with whose secrets, for which platform, and whether the
 /// spec asks for it and may be laxer than a node.
-type Question<'target> = (&'target str, &'target SecretSource, Option<&'target Platform>, bool);
+pub(super) type Question<'target> =
+    (&'target str, &'target SecretSource, Option<&'target Platform>, bool);
 
 fn question<'target>(target: &'target Target, ground: &'target Ground) -> Question<'target> {
     let platform = ground.node(target).and_then(|(_, facts)| facts.platform.as_ref());
     (&target.image, &target.secrets, platform, target.complaint.is_none())
-}
-
-async fn ask(
-    context: &Context,
-    check: &RegistryCheck,
-    ground: &Ground,
-    (_, source, platform, of_spec): &Question<'_>,
-    image: &ImageRef,
-) -> Evidence {
-    let prober = match &ground.lax {
-        Lax::Yes(prober, _) if *of_spec => prober,
-        Lax::No | Lax::Yes(..) | Lax::Refused(_) => &context.prober,
-    };
-    let access = ground.access(source, image);
-    let options =
-        Options { platform: *platform, ..Options::within(due::timeout(&check.spec), clock::now()) };
-    let unattached = ground.unattached(source, image);
-    let (evidence, control) = prober.probe_for_pod(image, &access, unattached, options).await;
-    context.telemetry.probed(&evidence);
-    if let Some(control) = control {
-        context.telemetry.probed(&control);
-    }
-    evidence
 }
 
 impl Ground {
@@ -273,7 +255,7 @@ impl Ground {
         Some((name, facts))
     }
 
-    fn unattached(&self, source: &SecretSource, image: &ImageRef) -> Unattached {
+    pub(super) fn unattached(&self, source: &SecretSource, image: &ImageRef) -> Unattached {
         self.fetched.get(source).map(|fetched| fetched.unattached(image)).unwrap_or_default()
     }
 
@@ -300,7 +282,7 @@ impl Ground {
         Ok(())
     }
 
-    fn access(&self, source: &SecretSource, image: &ImageRef) -> Access {
+    pub(super) fn access(&self, source: &SecretSource, image: &ImageRef) -> Access {
         let secrets = self.fetched.get(source).map(|fetched| fetched.access(image));
         let secrets = secrets.unwrap_or_default();
         match self.workloads.get(source) {
