@@ -21,6 +21,8 @@ help:
 	  'make lab      every fault we know, through the real kubelet and the controller' \
 	  'make azure-lab  the part of it that is about registries of Azure' \
 	  'make hostile-lab  the part of it that is about registries that mean harm' \
+	  'make failover  two controllers, of which the one that leads is lost; ROUNDS=5 of each loss' \
+	  'make chaos     everything around the controller breaks; FAULTS=500, SEED=… repeats an order' \
 	  'make chart-test  the chart by the real helm: every form, one release, listed namespaces' \
 	  'make monitoring-test  the alerts, by promtool' \
 	  'make cluster  a shell in the test cluster' \
@@ -62,6 +64,32 @@ hostile-lab: ground image
 	cargo build --locked --example lab
 	$(say) 'Running the hostile lab'
 	tests/cluster/up -- $(abspath $(target))/debug/examples/lab hostile $(CASES)
+
+# Of two controllers the one that leads is lost, ROUNDS times in each of four ways. It measures times,
+# so it is for a machine that does nothing else, and no part of CI.
+ROUNDS ?= 5
+.PHONY: failover
+failover: ground
+	$(say) 'Building the controller and what loses it'
+	cargo build --locked --example resilience --bin registrycheck
+	@dpkg -s libfaketime >/dev/null 2>&1 || { \
+	  echo 'installing the Debian package libfaketime, which gives one process another clock'; \
+	  apt-get install -qy --no-install-recommends libfaketime; }
+	$(say) 'Losing leaders'
+	REGISTRYCHECK_BINARY=$(abspath $(target))/debug/registrycheck \
+	  tests/cluster/up -- $(abspath $(target))/debug/examples/resilience failover $(ROUNDS)
+
+# Everything around a controller breaks, FAULTS times in an order that SEED gives. No part of CI: it
+# takes a quarter of an hour.
+SEED ?= $(shell date +%s)
+FAULTS ?= 500
+.PHONY: chaos
+chaos: ground
+	$(say) 'Building the controller and what is around it'
+	cargo build --locked --example resilience --bin registrycheck
+	$(say) 'Breaking it'
+	REGISTRYCHECK_BINARY=$(abspath $(target))/debug/registrycheck \
+	  tests/cluster/up -- $(abspath $(target))/debug/examples/resilience chaos $(SEED) $(FAULTS)
 
 # The chart by the real helm on the real cluster.
 .PHONY: chart-test

@@ -1,10 +1,14 @@
 //! An API server apart from the ground's: another start of the same program with storage of its
 //! own. No kubelet and no controller is at it, so that a test has it for itself, and plays them.
 
+use std::env;
+use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
@@ -57,11 +61,20 @@ pub(super) struct Apart {
     /// How its administrator reaches it.
     pub(super) kubeconfig: Kubeconfig,
     name: &'static str,
-    _server: Running,
+    server: Mutex<Running>,
+    /// How the server is started.
+    words: Vec<String>,
 }
 
-/// The command line of the ground's API server.
-fn api_server() -> Vec<String> {
+/// The program that is tested: what cargo built beside the tests, or what is named.
+pub(super) fn program() -> OsString {
+    let named = env::var_os("REGISTRYCHECK_BINARY");
+    let built = option_env!("CARGO_BIN_EXE_registrycheck").map(OsString::from);
+    built.or(named).expect("REGISTRYCHECK_BINARY names the program to test")
+}
+
+/// The command line of a program of the ground's Kubernetes.
+pub(super) fn command_line(name: &str) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap();
     let commands =
         processes.filter_map(|entry| fs::read(entry.unwrap().path().join("cmdline")).ok());
@@ -69,16 +82,17 @@ fn api_server() -> Vec<String> {
         let words = command.split(|byte| *byte == 0).filter(|word| !word.is_empty());
         words.map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>()
     });
-    words
-        .into_iter()
-        .find(|words| words.get(1).is_some_and(|word| word == "kube-apiserver"))
-        .unwrap()
+    words.into_iter().find(|words| words.get(1).is_some_and(|word| word == name)).unwrap()
 }
 
 fn start(command: &mut Command, log: &str) -> Running {
     let log = fs::File::create(ground().logs().join(log)).unwrap();
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     Running(command.spawn().unwrap())
+}
+
+fn start_server(words: &[String], name: &str) -> Running {
+    start(Command::new(&words[0]).args(&words[1..]), &format!("kube-apiserver-{name}.log"))
 }
 
 impl Apart {
@@ -93,19 +107,21 @@ impl Apart {
         let (directory, file) = (ground().logs(), |what: &str| format!("{what}-{name}"));
         let policy_file = directory.join(file("audit-policy"));
         fs::write(&policy_file, policy.to_string()).unwrap();
-        let words = api_server();
+        let words = command_line("kube-apiserver");
         let ours = ["--bind-address=", "--secure-port=", "--advertise-address="];
         let kept = words[1..].iter().filter(|word| !ours.iter().any(|flag| word.starts_with(flag)));
-        let server = start(
-            Command::new(&words[0])
-                .args(kept)
-                .args(["--bind-address=10.0.0.10", "--advertise-address=10.0.0.10"])
-                .args([format!("--secure-port={port}"), format!("--etcd-prefix=/{name}")])
-                .arg(format!("--audit-policy-file={}", policy_file.display()))
-                .arg(format!("--audit-log-path={}", directory.join(file("audit")).display()))
-                .args(extra),
-            &format!("kube-apiserver-{name}.log"),
-        );
+        let mut started = vec![words[0].clone()];
+        started.extend(kept.cloned());
+        started.extend([
+            "--bind-address=10.0.0.10".to_owned(),
+            "--advertise-address=10.0.0.10".to_owned(),
+            format!("--secure-port={port}"),
+            format!("--etcd-prefix=/{name}"),
+            format!("--audit-policy-file={}", policy_file.display()),
+            format!("--audit-log-path={}", directory.join(file("audit")).display()),
+        ]);
+        started.extend_from_slice(extra);
+        let server = start_server(&started, name);
         let kubeconfig =
             fs::read_to_string(ground().facts["kubeconfig"].as_str().unwrap()).unwrap();
         let mut kubeconfig = Kubeconfig::from_yaml(&kubeconfig).unwrap();
@@ -127,7 +143,15 @@ impl Apart {
         let checks = Api::<RegistryCheck>::all(client.clone());
         let listed = || async { checks.list(&ListParams::default()).await.ok() };
         eventually("the CRD to be served", listed).await;
-        Self { client, kubeconfig, name, _server: server }
+        Self { client, kubeconfig, name, server: Mutex::new(server), words: started }
+    }
+
+    /// Kills the server, and starts it again after a while.
+    pub(super) async fn restart(&self, after: Duration) {
+        let _ended = self.server.lock().unwrap().0.kill();
+        tokio::time::sleep(after).await;
+        let mut server = self.server.lock().unwrap();
+        *server = start_server(&self.words, self.name);
     }
 
     /// Makes the account default, which no controller manager makes here and admission wants.
@@ -214,7 +238,7 @@ impl Apart {
         fs::create_dir_all(&authorities).unwrap();
         fs::copy(ground().ca(), authorities.join("ca.crt")).unwrap();
         start(
-            Command::new(env!("CARGO_BIN_EXE_registrycheck"))
+            Command::new(program())
                 .arg("run")
                 .arg(format!("--ca-directory={}", authorities.display()))
                 .args(arguments)

@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::fs;
 
-use registrycheck::api::ConditionStatus;
+use k8s_openapi::api::core::v1::Event;
+use kube::Api;
+use kube::api::ListParams;
+use registrycheck::api::{ConditionStatus, RegistryCheck};
 
+use super::apart::Apart;
 use super::installed;
 use crate::ground::{Namespace, eventually, ground, ready};
 use crate::warned::warns;
@@ -77,4 +81,36 @@ async fn ten_kills_while_pods_fail_double_nothing_and_lose_nothing() {
         let times = events.iter().filter(|event| event.reason.as_deref() == Some(code)).count();
         assert_eq!(times, 1, "app-{round}: {events:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_restarts_loses_and_doubles_nothing() {
+    let apart = Apart::start("restarted", 6448, &[]).await;
+    apart.make_account("default").await;
+    let image = "missing.test/shop/api:v1";
+    apart.fail("default", "before", image, "no such host").await;
+    let _controller =
+        apart.controller(&apart.kubeconfig, &["--namespace=default", "--listen=127.0.0.1:18082"]);
+    let checks: Api<RegistryCheck> = Api::namespaced(apart.client.clone(), "default");
+    let affected = async |pods: i64| {
+        eventually(&format!("{pods} pods to be explained"), || async {
+            let check = checks.get_opt("missing.test").await.ok()??;
+            let failing = ready(&check)?.status == ConditionStatus::False;
+            (failing && check.status?.affected_pods == pods).then_some(())
+        })
+        .await;
+    };
+    affected(1).await;
+    apart.restart(std::time::Duration::from_secs(2)).await;
+    eventually("the API server to be back", || async {
+        apart.client.apiserver_version().await.ok()
+    })
+    .await;
+    apart.fail("default", "after", image, "no such host").await;
+    affected(2).await;
+    let events: Api<Event> = Api::namespaced(apart.client.clone(), "default");
+    let events = events.list(&ListParams::default()).await.unwrap().items;
+    let of_check =
+        events.iter().filter(|event| event.involved_object.name.as_deref() == Some("missing.test"));
+    assert_eq!(of_check.count(), 1, "{events:?}");
 }

@@ -36,7 +36,7 @@ pub(crate) async fn run(wanted: &[String]) -> ExitCode {
         println!("no case has such a name");
         return ExitCode::SUCCESS;
     }
-    let mut azure = play("azure", &hosts);
+    let azure = play("azure", &hosts);
     cases.iter().for_each(write_node);
     let client = client().await;
     let seen = Seen::default();
@@ -62,8 +62,7 @@ pub(crate) async fn run(wanted: &[String]) -> ExitCode {
     let wrong = judgement::summarize(&cases, &judged);
     let escaped = confinement::report(&cases);
     watching.abort();
-    azure.kill().unwrap();
-    azure.wait().unwrap();
+    drop(azure);
     println!("\n{} cases in {:.0} s", cases.len(), begun.elapsed().as_secs_f64());
     if wrong || escaped { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -15,12 +15,12 @@ use futures::future;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
 use kube::{Api, Client};
-use rcgen::{CertificateParams, DnType, DnValue, Issuer, KeyPair};
 use registrycheck::api::RegistryCheck;
 use serde_json::{Value, json};
 
-use crate::ground::{self, client, eventually, ground};
-use crate::{chosen, make_namespaces, play};
+use crate::ground::{self, client, eventually};
+use crate::played::{play, registry_issuer};
+use crate::{chosen, make_namespaces};
 use registry::{Behaviour, Hostile, behaviours};
 
 /// How long a probe may take, in seconds, as the checks say it.
@@ -45,8 +45,8 @@ pub(crate) async fn run(wanted: &[String]) -> ExitCode {
     let all = chosen(behaviours(), |behaviour| behaviour.name, wanted);
     let names: Vec<String> = all.iter().map(|behaviour| behaviour.name.to_owned()).collect();
     let expected: Vec<&str> = all.iter().map(|behaviour| behaviour.code).collect();
-    let mut good_hosts = play("misbehave", &json!(hosts(&all)));
-    let issuer = issuer();
+    let good_hosts = play("misbehave", &json!(hosts(&all)));
+    let issuer = registry_issuer();
     let servers: Vec<Hostile> = all
         .into_iter()
         .enumerate()
@@ -101,8 +101,7 @@ pub(crate) async fn run(wanted: &[String]) -> ExitCode {
         );
     }
     n_wrong += at_once(&client, controller, &home[1], &names).await;
-    good_hosts.kill().unwrap();
-    good_hosts.wait().unwrap();
+    drop(good_hosts);
     let seconds = begun.elapsed().as_secs_f64();
     println!("\n{} behaviours, {n_wrong} wrong, in {seconds:.0} s", names.len());
     if n_wrong > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -161,23 +160,6 @@ fn hosts(all: &[Behaviour]) -> Vec<Value> {
     let elsewhere =
         json!({"name": "tokens.elsewhere.test", "case": "elsewhere", "transport": "refused"});
     hostile.chain(good).chain([metadata, elsewhere]).collect()
-}
-
-/// The authority that signs the ground's registries.
-fn issuer() -> Issuer<'static, KeyPair> {
-    let directory = ground().logs().parent().unwrap().join("certificates");
-    let read = |file: &str| fs::read_to_string(directory.join(file)).unwrap();
-    let key = KeyPair::from_pem(&read("registry-ca.key")).unwrap();
-    let pem = read("registry-ca.crt");
-    let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).unwrap();
-    let certificate = pem.parse_x509().unwrap();
-    let name = certificate.subject().iter_common_name().next().unwrap().as_str().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    // Byte by byte the subject of the authority, which Go writes so.
-    let name = DnValue::PrintableString(name.try_into().unwrap());
-    params.distinguished_name.push(DnType::CommonName, name);
-    Issuer::new(params, key)
 }
 
 /// Makes a check of an image of a registry, with a pull secret for it, and waits for its answer.

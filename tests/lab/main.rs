@@ -7,8 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
@@ -25,12 +24,15 @@ mod case;
 mod ground;
 mod hostile;
 mod judgement;
+#[path = "../played.rs"]
+mod played;
 mod requests;
 mod seen;
 
 use case::Case;
 use ground::{apply, client, eventually, ground, kubectl};
 use judgement::Judgement;
+use played::play;
 use seen::{Answer, Seen, Sight};
 
 /// How many cases run at once. Most of them wait for the back-off.
@@ -59,7 +61,7 @@ async fn main() -> ExitCode {
         println!("no case has such a name");
         return ExitCode::SUCCESS;
     }
-    let mut registries = play("misbehave", &json!(hosts));
+    let registries = play("misbehave", &json!(hosts));
     let digests = std::fs::read(ground().logs().join("misbehave.digests")).unwrap();
     let digests: BTreeMap<String, String> = serde_json::from_slice(&digests).unwrap();
     for case in &mut cases {
@@ -81,8 +83,7 @@ async fn main() -> ExitCode {
     let wrong = judgement::summarize(&judged);
     let greedy = requests::compare(&cases);
     watching.abort();
-    registries.kill().unwrap();
-    registries.wait().unwrap();
+    drop(registries);
     println!("\n{} cases in {:.0} s", cases.len(), begun.elapsed().as_secs_f64());
     if wrong || greedy { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -95,18 +96,6 @@ fn chosen<T>(cases: Vec<T>, name: impl Fn(&T) -> &str, wanted: &[String]) -> Vec
         wanted.is_empty() || wanted.iter().any(|part| name(case).contains(part.as_str()))
     };
     cases.into_iter().filter(is_wanted).collect()
-}
-
-/// Starts the server that plays all hosts of the cases, by that command of the ground.
-fn play(command: &str, content: &Value) -> Child {
-    let file = ground().logs().join("misbehave.json");
-    std::fs::write(&file, content.to_string()).unwrap();
-    let mut child =
-        Command::new("ground").arg(command).arg(&file).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n", "the registries did not start");
-    child
 }
 
 /// Writes the node's own credentials, which the kubelet reads at its first pull and then
