@@ -1,6 +1,6 @@
 //! What was told: every version of every check that anybody saw, and the Events about them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
@@ -77,7 +77,7 @@ impl Told {
     ) -> Judged {
         let events: Api<Event> = Api::all(client.clone());
         let events = events.list(&ListParams::default()).await.unwrap().items;
-        let mut said: HashMap<(String, String), usize> = HashMap::new();
+        let mut said: BTreeMap<(String, String), usize> = BTreeMap::new();
         for event in events {
             let about = event.involved_object;
             if about.kind.as_deref() == Some("RegistryCheck") {
@@ -85,7 +85,7 @@ impl Told {
                 *said.entry(key).or_default() += 1;
             }
         }
-        let mut wanted: HashMap<(String, String), usize> = HashMap::new();
+        let mut wanted: BTreeMap<(String, String), usize> = BTreeMap::new();
         let versions = self.0.lock().unwrap();
         for uid in uids {
             for reason in versions.get(uid).map(transitions).unwrap_or_default() {
@@ -96,7 +96,7 @@ impl Told {
         let mut judged = Judged::default();
         let keys: BTreeSet<_> = said.keys().chain(wanted.keys()).cloned().collect();
         for key in keys.into_iter().filter(|(uid, _)| uids.contains(uid)) {
-            let count = |of: &HashMap<_, usize>| of.get(&key).copied().unwrap_or_default();
+            let count = |of: &BTreeMap<_, usize>| of.get(&key).copied().unwrap_or_default();
             let (said, wanted, unwritten) = (count(&said), count(&wanted), count(&unwritten));
             let (uid, reason) = &key;
             *judged.transitions.entry(uid.clone()).or_default() += wanted;
@@ -142,30 +142,36 @@ fn is_status(write: &Write) -> bool {
 }
 
 /// How often an Event about a check was made whose status was not written after it: a fault came
-/// in between, and then the world was another one.
-fn unwritten(writes: &[Write]) -> HashMap<(String, String), usize> {
-    // By the check's uid: the Event's name, and its reason.
-    let mut open: BTreeMap<String, (String, String)> = BTreeMap::new();
-    let mut unwritten = HashMap::new();
+/// in between, and then the world was another one. Whoever says the same again before it is
+/// written has to say it by the same name, so that it counts once.
+fn unwritten(writes: &[Write]) -> BTreeMap<(String, String), usize> {
+    // What was said of each check since its status was written last.
+    let mut open: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut unwritten = BTreeMap::new();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut excuse = |uid: &str, reasons: BTreeSet<String>, written: &str| {
+        for reason in reasons.into_iter().filter(|reason| reason != written) {
+            *unwritten.entry((uid.to_owned(), reason)).or_default() += 1;
+        }
+    };
     for write in writes {
         let about = &write.body["regarding"];
         if write.method == "POST" && about["kind"] == "RegistryCheck" {
-            let uid = text(&about["uid"]);
-            let (name, reason) =
-                (text(&write.body["metadata"]["name"]), text(&write.body["reason"]));
-            if let Some(before) = open.insert(uid.clone(), (name.clone(), reason))
-                && before.0 != name
-            {
-                *unwritten.entry((uid, before.1)).or_default() += 1;
-            }
+            open.entry(text(&about["uid"])).or_default().insert(text(&write.body["reason"]));
         }
         if is_status(write) && matches!(write.answer, Some((200, _))) {
-            open.remove(&text(&write.body["metadata"]["uid"]));
+            let uid = text(&write.body["metadata"]["uid"]);
+            let conditions = write.body["status"]["conditions"].as_array();
+            let ready = conditions.and_then(|all| all.iter().find(|one| one["type"] == "Ready"));
+            let written = ready.map_or(String::new(), |ready| match ready["status"].as_str() {
+                Some("True") => "Pullable".to_owned(),
+                _ => text(&ready["reason"]),
+            });
+            excuse(&uid, open.remove(&uid).unwrap_or_default(), &written);
         }
     }
-    for (uid, (_, reason)) in open {
-        *unwritten.entry((uid, reason)).or_default() += 1;
+    for (uid, reasons) in open {
+        excuse(&uid, reasons, "");
     }
     unwritten
 }

@@ -30,6 +30,8 @@ pub(crate) enum Trouble {
     Refused(u16),
     /// Every other write is answered with a conflict and not passed on.
     Conflict,
+    /// Every status that is written is refused, after its Events were made.
+    StatusesRefused,
     /// Every third answer is lost, after the request was passed on.
     AnswersLost,
     /// Every request takes longer.
@@ -162,6 +164,9 @@ async fn pass(State(wire): State<Wire>, request: Request) -> Response {
         if wire.has(Trouble::Refused(code)) && number % 2 == 0 {
             return refusal(code, reason);
         }
+    }
+    if parts.uri.path().ends_with("/status") && wire.has(Trouble::StatusesRefused) {
+        return refusal(500, "InternalError");
     }
     if is_watch && wire.has(Trouble::Gone) {
         return refusal(410, "Expired");
