@@ -152,7 +152,9 @@ end-to-end:
 	tests/chart/helm --prepare
 	@if tests/cluster/up --prepare; then \
 	  $(MAKE) --no-print-directory image; \
-	  tests/cluster/up --azure -- cargo test --locked --offline --quiet --test integration; \
+	  cargo build --locked --quiet --example canaries; \
+	  tests/cluster/up --azure -- sh -c 'cargo test --locked --offline --quiet --test integration && \
+	    $(abspath $(target))/debug/examples/canaries'; \
 	  printf '\n== The test cluster itself\n'; \
 	  (cd tests/cluster && go vet ./ground && go test ./ground); \
 	  printf '\n== The credentials, compared with the kubelet'"'"'s own packages\n'; \

@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use kube::Config;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::controller;
 use crate::install;
@@ -123,6 +124,7 @@ fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
 }
 
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    leave_no_core_dump();
     match command {
         Command::Run(arguments) => run::run(*arguments)?,
         Command::Check(arguments) => return check::run(&arguments),
@@ -159,6 +161,13 @@ fn install_cryptography() -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("another cryptography provider is installed already"))
+}
+
+/// Secrets are not left on a disk by a process that ends in an error (setrlimit(2)).
+fn leave_no_core_dump() {
+    let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+    // Whoever may not lower a limit has none to lower.
+    let _refused = setrlimit(Resource::Core, nothing);
 }
 
 /// The proxies of this program's environment, which are those of a container runtime with the

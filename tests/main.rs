@@ -14,6 +14,7 @@ mod end_to_end;
 mod generated;
 mod ground;
 mod links;
+mod leaks;
 mod loopback;
 mod warned;
 mod monitoring;

@@ -214,8 +214,20 @@ impl Apart {
 
     /// Makes a pod that waits for an image, with these words.
     pub(super) async fn fail(&self, namespace: &str, name: &str, image: &str, words: &str) {
+        self.fail_with(namespace, name, image, words, &[]).await;
+    }
+
+    /// The same with pull secrets.
+    pub(super) async fn fail_with(
+        &self,
+        namespace: &str,
+        name: &str,
+        image: &str,
+        words: &str,
+        secrets: &[&str],
+    ) {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let object = serde_json::from_value(pod(name, image, &[])).unwrap();
+        let object = serde_json::from_value(pod(name, image, secrets)).unwrap();
         pods.create(&PostParams::default(), &object).await.unwrap();
         let waiting = json!({"reason": "ErrImagePull", "message": words});
         let status = json!({"status": {"containerStatuses": [{
@@ -232,6 +244,16 @@ impl Apart {
 
     /// Runs the controller, as whoever the kubeconfig is of.
     pub(super) fn controller(&self, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Running {
+        self.controller_that_logs(kubeconfig, arguments, "info")
+    }
+
+    /// The same with another filter of its log.
+    pub(super) fn controller_that_logs(
+        &self,
+        kubeconfig: &Kubeconfig,
+        arguments: &[&str],
+        filter: &str,
+    ) -> Running {
         let path = self.file("kubeconfig");
         fs::write(&path, serde_json::to_string(kubeconfig).unwrap()).unwrap();
         let authorities = self.file("authorities");
@@ -242,7 +264,8 @@ impl Apart {
                 .arg("run")
                 .arg(format!("--ca-directory={}", authorities.display()))
                 .args(arguments)
-                .env("KUBECONFIG", &path),
+                .env("KUBECONFIG", &path)
+                .env("RUST_LOG", filter),
             &format!("controller-{}", self.name),
         )
     }

@@ -3,11 +3,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use registrycheck::api::ConditionStatus;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use registrycheck::api::{ConditionStatus, RegistryCheck};
 use registrycheck::{install, node};
+use serde_json::json;
 
+use super::apart::{Apart, create};
 use super::installed;
-use crate::ground::{Namespace, eventually, ground, kubectl, metrics, ready, try_kubectl};
+use super::survival::controllers;
+use crate::ground::{Namespace, USER, eventually, ground, kubectl, metrics, ready, try_kubectl};
+use crate::leaks::forms;
 
 const ACCOUNT: &str = "system:serviceaccount:registrycheck:registrycheck";
 
@@ -62,9 +68,8 @@ async fn the_account_may_do_what_it_does_and_nothing_else() {
 /// it could have been written.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_password_gets_out() {
-    use base64::Engine as _;
     installed();
-    let namespace = Namespace::new("canaries").await;
+    let namespace = Namespace::new("leaks").await;
     let right = ground().password("bearer.test");
     let wrong = "wrong-password-canary-4711";
     namespace.secret("right", "bearer.test", &right);
@@ -107,9 +112,7 @@ async fn no_password_gets_out() {
     ] {
         assert!(text.contains(expected), "the {what} are there to be searched: {text}");
         for canary in [right.as_str(), wrong, "no-colon-canary"] {
-            let base64 = base64::engine::general_purpose::STANDARD;
-            let as_user = base64.encode(format!("alice:{canary}"));
-            for form in [canary.to_owned(), base64.encode(canary), as_user] {
+            for form in forms(canary) {
                 assert!(!text.contains(&form), "{canary} is in the {what}");
             }
         }
@@ -117,4 +120,69 @@ async fn no_password_gets_out() {
     // The registries did see the passwords' owner, so the probes were real.
     let log = fs::read_dir(ground().logs()).unwrap();
     assert!(log.count() > 5);
+}
+
+/// Nor is one in the log when everything is logged, nor the token for the API server.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_traced_is_a_secret() {
+    let apart = Apart::start("traced", 6449, &[]).await;
+    apart.make_account("default").await;
+    let right = ground().password("basic.test");
+    let wrong = "wrong-canary-2718";
+    let secrets: Api<Secret> = Api::namespaced(apart.client.clone(), "default");
+    let broken = r#"{"auths": {"expired.test": {"auth": "bm8tY29sb24tY2FuYXJ5"}}}"#.to_owned();
+    let auths = |host: &str, password: &str| {
+        json!({"auths": {host: {"username": USER, "password": password}}}).to_string()
+    };
+    for (name, document) in [
+        ("right", auths("basic.test", &right)),
+        ("wrong", auths("bearer.test", wrong)),
+        ("broken", broken),
+    ] {
+        let secret = json!({
+            "type": "kubernetes.io/dockerconfigjson", "metadata": {"name": name},
+            "stringData": {".dockerconfigjson": document},
+        });
+        create(&secrets, secret).await;
+    }
+    let controller = ["--namespace=default", "--listen=127.0.0.1:18083"];
+    let _controller = apart.controller_that_logs(&apart.kubeconfig, &controller, "trace");
+    let cases = [
+        ("basic.test/shop/api:none", "right", "TagNotFound"),
+        ("bearer.test/shop/api:v1", "wrong", "CredentialRejected"),
+        ("expired.test/shop/api:v1", "broken", "TlsCertificateExpired"),
+    ];
+    for (image, secret, code) in cases {
+        let words = "failed to pull and unpack image";
+        apart.fail_with("default", secret, image, words, &[secret]).await;
+        let checks: Api<RegistryCheck> = Api::namespaced(apart.client.clone(), "default");
+        let name = image.split('/').next().unwrap();
+        eventually(&format!("{name} to be {code}"), || async {
+            let check = checks.get_opt(name).await.unwrap()?;
+            (ready(&check)?.reason == code).then_some(())
+        })
+        .await;
+    }
+    let log = apart.log();
+    assert!(log.contains("TRACE"), "nothing is traced");
+    for secret in [right.as_str(), wrong, "no-colon-canary", "admin-token"] {
+        for form in forms(secret) {
+            let line = log.lines().find(|line| line.contains(&form));
+            assert_eq!(line, None, "{secret} is in the log");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_holds_secrets_leaves_no_core_dump() {
+    installed();
+    // Another test kills the controller now and then.
+    let limits = eventually("the controller to run", || async {
+        let id = controllers().pop()?;
+        fs::read_to_string(format!("/proc/{id}/limits")).ok()
+    })
+    .await;
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let words: Vec<&str> = core.split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{core}");
 }
