@@ -98,7 +98,8 @@ async fn create(client: &Client, namespace: &str, event: Event) -> Result<(), Er
         PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     match api.create(&params, &event).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        // Another conflict, as of a quota, is one to try again.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         Err(error) if is_namespace_ending(&error) => Ok(()),
         Err(source) => {
             let (name, source) = (event.metadata.name.unwrap_or_default(), Box::new(source));

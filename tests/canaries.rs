@@ -37,6 +37,7 @@ struct Place {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    rustls::crypto::ring::default_provider().install_default().unwrap();
     let mut places = logs();
     let n_files = places.len();
     let objects = objects().await;

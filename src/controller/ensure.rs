@@ -126,7 +126,7 @@ async fn create(context: &Context, key: &Key) -> Result<(), kube::Error> {
                 info!(namespace = %key.namespace, registry = %key.registry, "created a RegistryCheck");
                 return Ok(());
             }
-            Err(kube::Error::Api(status)) if status.code == 409 => {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 let taken = api.get_opt(&name).await?;
                 if taken.is_none_or(|taken| taken.spec.registry == spec.registry) {
                     return Ok(());

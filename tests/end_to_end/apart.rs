@@ -244,30 +244,28 @@ impl Apart {
 
     /// Runs the controller, as whoever the kubeconfig is of.
     pub(super) fn controller(&self, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Running {
-        self.controller_that_logs(kubeconfig, arguments, "info")
+        start(&mut self.command(kubeconfig, arguments), &format!("controller-{}", self.name))
     }
 
-    /// The same with another filter of its log.
-    pub(super) fn controller_that_logs(
-        &self,
-        kubeconfig: &Kubeconfig,
-        arguments: &[&str],
-        filter: &str,
-    ) -> Running {
+    /// The same, and all that anything in it can log is logged.
+    pub(super) fn traced_controller(&self, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Running {
+        let mut command = self.command(kubeconfig, arguments);
+        start(command.env("RUST_LOG", "trace"), &format!("controller-{}", self.name))
+    }
+
+    fn command(&self, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Command {
         let path = self.file("kubeconfig");
         fs::write(&path, serde_json::to_string(kubeconfig).unwrap()).unwrap();
         let authorities = self.file("authorities");
         fs::create_dir_all(&authorities).unwrap();
         fs::copy(ground().ca(), authorities.join("ca.crt")).unwrap();
-        start(
-            Command::new(program())
-                .arg("run")
-                .arg(format!("--ca-directory={}", authorities.display()))
-                .args(arguments)
-                .env("KUBECONFIG", &path)
-                .env("RUST_LOG", filter),
-            &format!("controller-{}", self.name),
-        )
+        let mut command = Command::new(program());
+        command
+            .arg("run")
+            .arg(format!("--ca-directory={}", authorities.display()))
+            .args(arguments)
+            .env("KUBECONFIG", &path);
+        command
     }
 
     /// What the controller has logged.

@@ -145,12 +145,12 @@ async fn nothing_that_is_traced_is_a_secret() {
         });
         create(&secrets, secret).await;
     }
-    let controller = ["--namespace=default", "--listen=127.0.0.1:18083"];
-    let _controller = apart.controller_that_logs(&apart.kubeconfig, &controller, "trace");
+    let controller = ["--namespace=default", "--listen=127.0.0.1:18083", "--token-host=auth.test"];
+    let _controller = apart.traced_controller(&apart.kubeconfig, &controller);
     let cases = [
         ("basic.test/shop/api:none", "right", "TagNotFound"),
         ("bearer.test/shop/api:v1", "wrong", "CredentialRejected"),
-        ("expired.test/shop/api:v1", "broken", "TlsCertificateExpired"),
+        ("expired.test/shop/api:v1", "broken", "PullSecretMalformed"),
     ];
     for (image, secret, code) in cases {
         let words = "failed to pull and unpack image";
