@@ -20,7 +20,7 @@ impl Drop for Played {
 
 /// Starts the server that plays all hosts of the cases, by that command of the ground.
 pub(crate) fn play(command: &str, content: &Value) -> Played {
-    let file = ground().logs().join("misbehave.json");
+    let file = ground().logs().with_file_name("misbehave.json");
     fs::write(&file, content.to_string()).unwrap();
     let mut child =
         Command::new("ground").arg(command).arg(&file).stdout(Stdio::piped()).spawn().unwrap();

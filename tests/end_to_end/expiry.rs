@@ -262,7 +262,7 @@ fn play(host: &str, password: &str) -> Running {
     let auth = json!({"scheme": "basic", "users": {USER: password}});
     let host =
         json!({"name": host, "case": host, "auth": auth, "images": {"shop/api:v1": "image"}});
-    let file = ground::ground().logs().join("expiry.json");
+    let file = ground::ground().logs().with_file_name("expiry.json");
     fs::write(&file, json!([host]).to_string()).unwrap();
     let command = Command::new("ground").arg("misbehave").arg(&file).stdout(Stdio::piped()).spawn();
     let mut child = command.unwrap();
