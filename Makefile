@@ -123,13 +123,15 @@ lint:
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	@test -z "$$(gofmt -l tests/cluster)" || { echo 'run gofmt -w tests/cluster'; exit 1; }
 	@if command -v shellcheck >/dev/null; then \
-	  shellcheck tests/chart/{helm,definitions} tests/monitoring/{promtool,run} tests/workflows/lint deploy/krew/fill deploy/release/notes tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
+	  shellcheck tests/chart/{helm,definitions} tests/monitoring/{promtool,run} tests/workflows/lint tests/supply/deny deploy/krew/fill deploy/release/notes tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
 	else \
 	  echo 'LEFT OUT: shellcheck of the scripts (it is not installed: apt-get install shellcheck)'; \
 	fi
 	@if command -v go >/dev/null; then tests/workflows/lint; else \
 	  echo 'LEFT OUT: actionlint of the workflows (there is no Go to build it with: https://go.dev/dl)'; \
 	fi
+	cargo fetch --locked --quiet
+	tests/supply/deny
 	@if python3 -m pip --version >/dev/null 2>&1; then \
 	  tests/cluster/lint-dockerfile; \
 	else \
