@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::pods::Key;
-use super::super::{Context, ownership};
+use super::super::{Context, key_of, ownership};
 
 /// How many automatic checks a namespace has at most.
 const MOST_CHECKS: usize = 20;
@@ -31,8 +31,12 @@ pub(super) fn has_room(context: &Context, namespace: &str, being_made: &BTreeSet
     let of_namespace = checks.iter().filter(|check| {
         check.metadata.namespace.as_deref() == Some(namespace) && ownership::is_automatic(check)
     });
-    let made = of_namespace.count();
-    made + being_made.iter().filter(|key| key.namespace == namespace).count() < MOST_CHECKS
+    let made: Vec<Option<Key>> = of_namespace.map(|check| key_of(check)).collect();
+    // One that is shown already may still count as being made.
+    let to_come = being_made.iter().filter(|key| {
+        key.namespace == namespace && !made.iter().flatten().any(|made| made == *key)
+    });
+    made.len() + to_come.count() < MOST_CHECKS
 }
 
 impl Crowd {
@@ -65,7 +69,8 @@ impl Crowd {
         }
     }
 
-    /// Tells how many pods have no check, and forgets the keys that have one, or no pods.
+    /// Tells how many pods have no check, and forgets the keys that have one, or no pods. Those
+    /// for which there is room by now are looked at again.
     pub(super) fn count(&mut self, context: &Context) {
         self.keys.retain(|key| context.checks_of(key).is_empty());
         let index = context.index();
@@ -78,6 +83,10 @@ impl Crowd {
             .into_iter()
             .map(|(namespace, keys)| (namespace.to_owned(), index.count(keys.into_iter())));
         context.telemetry.unchecked_pods(pods);
+        drop(index);
+        let nothing = BTreeSet::new();
+        let with_room = self.keys.iter().filter(|key| has_room(context, &key.namespace, &nothing));
+        context.tell_changed(with_room.cloned().collect());
         self.count_at = (!self.keys.is_empty()).then(|| Instant::now() + LATER);
     }
 }
