@@ -134,9 +134,8 @@ impl Context {
     /// All checks of a namespace and registry that are to stay.
     fn checks_of(&self, key: &Key) -> Vec<Arc<RegistryCheck>> {
         let checks = self.checks.state().into_iter();
-        let is_of_key = |check: &Arc<RegistryCheck>| {
-            check.metadata.deletion_timestamp.is_none() && key_of(check).as_ref() == Some(key)
-        };
+        let is_of_key =
+            |check: &Arc<RegistryCheck>| is_to_stay(check) && key_of(check).as_ref() == Some(key);
         checks.filter(is_of_key).collect()
     }
 
@@ -146,6 +145,11 @@ impl Context {
             let _unheard = self.changed.send(key);
         }
     }
+}
+
+/// Whether nobody has deleted a check yet.
+fn is_to_stay(check: &RegistryCheck) -> bool {
+    check.metadata.deletion_timestamp.is_none()
 }
 
 fn key_of(check: &RegistryCheck) -> Option<Key> {

@@ -68,7 +68,7 @@ impl Budget {
         let mut registries = self.registries.lock().unwrap_or_else(PoisonError::into_inner);
         registries.retain(|_, Registry { turns, pace }| {
             let Pace(next) = *pace.lock().unwrap_or_else(PoisonError::into_inner);
-            next > now || Arc::strong_count(pace) > 1 || !turns.are_unused()
+            next > now || !turns.are_unused()
         });
         let new = || Registry { turns: Turns::new(PROBES), pace: Arc::new(Mutex::new(Pace(now))) };
         registries.entry(registry.lowercase()).or_insert_with(new).clone()

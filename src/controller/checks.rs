@@ -19,7 +19,7 @@ use crate::target::pod::Pod;
 use crate::target::{self, Target};
 
 use super::pods::Key;
-use super::{Context, clock, due, expiry, key_of, ownership};
+use super::{Context, clock, due, expiry, is_to_stay, key_of, ownership};
 
 mod asking;
 mod memory;
@@ -98,7 +98,7 @@ pub(crate) async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Action, Error> {
     let Some(key) = key_of(&check) else { return Ok(Action::await_change()) };
-    if check.metadata.deletion_timestamp.is_some() {
+    if !is_to_stay(&check) {
         return Ok(Action::await_change());
     }
     // Before all pods are listed, that none fails says nothing.

@@ -99,10 +99,10 @@ fn observe(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
                 context.memory().remove(uid);
                 context.no_targets(uid);
             }
-            context.tell_changed(key_of(check).into_iter().collect());
-            // There may be room for a check now that there was none for.
+            // There may be room now for a check of another key, too.
             let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
-            let keys = context.index().keys_in(namespace);
+            let mut keys = context.index().keys_in(namespace);
+            keys.extend(key_of(check));
             context.tell_changed(keys);
         }
         Ok(Event::Init | Event::InitApply(_) | Event::InitDone | Event::Apply(_)) => {}

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::pods::Key;
-use super::super::{Context, key_of, ownership};
+use super::super::{Context, is_to_stay, key_of, ownership};
 
 /// How many automatic checks a namespace has at most.
 const MOST_CHECKS: usize = 20;
@@ -17,10 +17,10 @@ const SOON: Duration = Duration::from_secs(1);
 /// How soon they are counted again in any case: somebody may have written a check.
 const LATER: Duration = Duration::from_secs(15);
 
-/// The keys for whose checks there is no room.
+/// The keys for whose checks there is no room, by their namespace.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
-    keys: BTreeSet<Key>,
+    keys: BTreeMap<String, BTreeSet<Key>>,
     /// When the pods are counted next; `None` where there are none.
     count_at: Option<Instant>,
 }
@@ -43,15 +43,19 @@ impl Crowd {
     /// There is no room for the check of this key.
     pub(super) fn joins(&mut self, key: Key) {
         self.count_soon();
-        if !self.keys.iter().any(|other| other.namespace == key.namespace) {
+        if !self.keys.contains_key(&key.namespace) {
             warn!(namespace = %key.namespace, registry = %key.registry, "this namespace has {MOST_CHECKS} checks that nobody wrote, and gets no more: the pods of this and of further registries are counted in registrycheck_unchecked_pods; write a RegistryCheck for a registry to have it looked at");
         }
-        self.keys.insert(key);
+        self.keys.entry(key.namespace.clone()).or_default().insert(key);
     }
 
     /// There is a check of this key, or one is made.
     pub(super) fn leaves(&mut self, key: &Key) {
-        if self.keys.remove(key) {
+        let Some(keys) = self.keys.get_mut(&key.namespace) else { return };
+        if keys.remove(key) {
+            if keys.is_empty() {
+                self.keys.remove(&key.namespace);
+            }
             self.count_soon();
         }
     }
@@ -72,21 +76,26 @@ impl Crowd {
     /// Tells how many pods have no check, and forgets the keys that have one, or no pods. Those
     /// for which there is room by now are looked at again.
     pub(super) fn count(&mut self, context: &Context) {
-        self.keys.retain(|key| context.checks_of(key).is_empty());
+        let checks = context.checks.state();
+        let checked: BTreeSet<Key> = checks
+            .iter()
+            .filter(|check| is_to_stay(check))
+            .filter_map(|check| key_of(check))
+            .collect();
         let index = context.index();
-        self.keys.retain(|key| index.count(std::iter::once(key)) > 0);
-        let mut by_namespace: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
-        for key in &self.keys {
-            by_namespace.entry(&key.namespace).or_default().push(key);
-        }
-        let pods = by_namespace
-            .into_iter()
-            .map(|(namespace, keys)| (namespace.to_owned(), index.count(keys.into_iter())));
+        self.keys.retain(|_, keys| {
+            keys.retain(|key| !checked.contains(key) && index.count(std::iter::once(key)) > 0);
+            !keys.is_empty()
+        });
+        let pods = self.keys.iter();
+        let pods = pods.map(|(namespace, keys)| (namespace.clone(), index.count(keys.iter())));
         context.telemetry.unchecked_pods(pods);
         drop(index);
-        let nothing = BTreeSet::new();
-        let with_room = self.keys.iter().filter(|key| has_room(context, &key.namespace, &nothing));
-        context.tell_changed(with_room.cloned().collect());
+        for (namespace, keys) in &self.keys {
+            if has_room(context, namespace, &BTreeSet::new()) {
+                context.tell_changed(keys.clone());
+            }
+        }
         self.count_at = (!self.keys.is_empty()).then(|| Instant::now() + LATER);
     }
 }
