@@ -29,7 +29,7 @@ async fn rights_in_the_watched_namespaces_are_enough() {
 
     let arguments = [
         "--namespace=home",
-        "--listen=127.0.0.1:18081",
+        "--listen=127.0.0.1:0",
         "--watch-namespace=seen",
         "--watch-namespace=seen-too",
         "--watch-namespace=later",

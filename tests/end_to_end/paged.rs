@@ -16,7 +16,7 @@ async fn without_streaming_lists_pages_do() {
     apart.make_account("default").await;
     apart.fail("default", "listed", IMAGE, "no such host").await;
     let _controller =
-        apart.controller(&apart.kubeconfig, &["--namespace=default", "--listen=127.0.0.1:18080"]);
+        apart.controller(&apart.kubeconfig, &["--namespace=default", "--listen=127.0.0.1:0"]);
     let checks: Api<RegistryCheck> = Api::namespaced(apart.client.clone(), "default");
     let affected = |pods: i64| {
         let checks = checks.clone();

@@ -145,7 +145,7 @@ async fn nothing_that_is_traced_is_a_secret() {
         });
         create(&secrets, secret).await;
     }
-    let controller = ["--namespace=default", "--listen=127.0.0.1:18083", "--token-host=auth.test"];
+    let controller = ["--namespace=default", "--listen=127.0.0.1:0", "--token-host=auth.test"];
     let _controller = apart.traced_controller(&apart.kubeconfig, &controller);
     let cases = [
         ("basic.test/shop/api:none", "right", "TagNotFound"),

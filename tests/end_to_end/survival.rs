@@ -90,7 +90,7 @@ async fn an_api_server_that_restarts_loses_and_doubles_nothing() {
     let image = "missing.test/shop/api:v1";
     apart.fail("default", "before", image, "no such host").await;
     let _controller =
-        apart.controller(&apart.kubeconfig, &["--namespace=default", "--listen=127.0.0.1:18082"]);
+        apart.controller(&apart.kubeconfig, &["--namespace=default", "--listen=127.0.0.1:0"]);
     let checks: Api<RegistryCheck> = Api::namespaced(apart.client.clone(), "default");
     let affected = async |pods: i64| {
         eventually(&format!("{pods} pods to be explained"), || async {
