@@ -309,6 +309,14 @@ pub(crate) fn container(name: &str, image: &str) -> Value {
     })
 }
 
+/// The status of a pod with one container, as a kubelet writes it.
+pub(crate) fn pod_status(image: &str, state: &Value) -> Value {
+    json!({"status": {"phase": "Pending", "containerStatuses": [{
+        "name": "main", "image": image, "imageID": "", "ready": false, "restartCount": 0,
+        "state": state,
+    }]}})
+}
+
 /// Waits until `look` sees something, and returns it.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,

@@ -18,9 +18,10 @@ impl Drop for Played {
     }
 }
 
-/// Starts the server that plays all hosts of the cases, by that command of the ground.
-pub(crate) fn play(command: &str, content: &Value) -> Played {
-    let file = ground().logs().with_file_name("misbehave.json");
+/// Starts the server that plays all of these hosts, by that command of the ground; `name` is of
+/// the file in which it is told of them.
+pub(crate) fn play(command: &str, name: &str, content: &Value) -> Played {
+    let file = ground().logs().with_file_name(name);
     fs::write(&file, content.to_string()).unwrap();
     let mut child =
         Command::new("ground").arg(command).arg(&file).stdout(Stdio::piped()).spawn().unwrap();

@@ -2,7 +2,7 @@
 //! own. No kubelet and no controller is at it, so that a test has it for itself, and plays them.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::ground::{eventually, ground, pod};
+use crate::ground::{eventually, ground, pod, pod_status};
 
 /// The namespace of the controller, of its account and of its Lease.
 pub(super) const HOME: &str = "home";
@@ -67,7 +67,7 @@ pub(super) struct Apart {
 }
 
 /// The program that is tested: what cargo built beside the tests, or what is named.
-pub(super) fn program() -> OsString {
+fn program() -> OsString {
     let named = env::var_os("REGISTRYCHECK_BINARY");
     let built = option_env!("CARGO_BIN_EXE_registrycheck").map(OsString::from);
     built.or(named).expect("REGISTRYCHECK_BINARY names the program to test")
@@ -85,10 +85,40 @@ pub(super) fn command_line(name: &str) -> Vec<String> {
     words.into_iter().find(|words| words.get(1).is_some_and(|word| word == name)).unwrap()
 }
 
-fn start(command: &mut Command, log: &str) -> Running {
+/// Has a command write what it writes into a log of the ground.
+fn log_into<'command>(command: &'command mut Command, log: &str) -> &'command mut Command {
     let log = fs::File::create(ground().logs().join(log)).unwrap();
-    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-    Running(command.spawn().unwrap())
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log)
+}
+
+fn start(command: &mut Command, log: &str) -> Running {
+    Running(log_into(command, log).spawn().unwrap())
+}
+
+/// The command that runs a controller of this name, as whoever the kubeconfig is of, with
+/// `before` in front of the program, such as `env` and variables. It logs into a file.
+pub(super) fn controller(
+    name: &str,
+    before: &[&str],
+    kubeconfig: &impl Serialize,
+    arguments: &[&str],
+) -> Command {
+    let file = |what: &str| ground().logs().join(format!("{what}-{name}"));
+    let (path, authorities) = (file("kubeconfig"), file("authorities"));
+    fs::write(&path, serde_json::to_string(kubeconfig).unwrap()).unwrap();
+    fs::create_dir_all(&authorities).unwrap();
+    fs::copy(ground().ca(), authorities.join("ca.crt")).unwrap();
+    let program = program();
+    let mut words = before.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap());
+    command
+        .args(words)
+        .arg("run")
+        .arg(format!("--ca-directory={}", authorities.display()))
+        .args(arguments)
+        .env("KUBECONFIG", &path);
+    log_into(&mut command, &format!("controller-{name}"));
+    command
 }
 
 fn start_server(words: &[String], name: &str) -> Running {
@@ -230,10 +260,7 @@ impl Apart {
         let object = serde_json::from_value(pod(name, image, secrets)).unwrap();
         pods.create(&PostParams::default(), &object).await.unwrap();
         let waiting = json!({"reason": "ErrImagePull", "message": words});
-        let status = json!({"status": {"containerStatuses": [{
-            "name": "main", "image": "", "imageID": "", "ready": false, "restartCount": 0,
-            "state": {"waiting": waiting},
-        }]}});
+        let status = pod_status(image, &json!({"waiting": waiting}));
         pods.patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
     }
 
@@ -244,28 +271,13 @@ impl Apart {
 
     /// Runs the controller, as whoever the kubeconfig is of.
     pub(super) fn controller(&self, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Running {
-        start(&mut self.command(kubeconfig, arguments), &format!("controller-{}", self.name))
+        Running(controller(self.name, &[], kubeconfig, arguments).spawn().unwrap())
     }
 
     /// The same, and all that anything in it can log is logged.
     pub(super) fn traced_controller(&self, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Running {
-        let mut command = self.command(kubeconfig, arguments);
-        start(command.env("RUST_LOG", "trace"), &format!("controller-{}", self.name))
-    }
-
-    fn command(&self, kubeconfig: &Kubeconfig, arguments: &[&str]) -> Command {
-        let path = self.file("kubeconfig");
-        fs::write(&path, serde_json::to_string(kubeconfig).unwrap()).unwrap();
-        let authorities = self.file("authorities");
-        fs::create_dir_all(&authorities).unwrap();
-        fs::copy(ground().ca(), authorities.join("ca.crt")).unwrap();
-        let mut command = Command::new(program());
-        command
-            .arg("run")
-            .arg(format!("--ca-directory={}", authorities.display()))
-            .args(arguments)
-            .env("KUBECONFIG", &path);
-        command
+        let mut command = controller(self.name, &[], kubeconfig, arguments);
+        Running(command.env("RUST_LOG", "trace").spawn().unwrap())
     }
 
     /// What the controller has logged.

@@ -7,7 +7,7 @@ use registrycheck::api::AUTOMATIC_LABEL;
 use serde_json::json;
 
 use super::installed;
-use crate::ground::{Namespace, eventually, metrics, pod};
+use crate::ground::{Namespace, eventually, metrics, pod, pod_status};
 
 /// How many checks a namespace gets by itself.
 const MOST: usize = 20;
@@ -19,10 +19,7 @@ async fn failing(namespace: &Namespace, name: &str, registry: &str) {
     object["spec"]["schedulerName"] = json!("nobody");
     namespace.create(object);
     let waiting = json!({"reason": "ErrImagePull", "message": "no such host"});
-    let status = json!({"status": {"phase": "Pending", "containerStatuses": [{
-        "name": "main", "image": image, "imageID": "", "ready": false, "restartCount": 0,
-        "state": {"waiting": waiting},
-    }]}});
+    let status = pod_status(&image, &json!({"waiting": waiting}));
     let pods: Api<Pod> = Api::namespaced(namespace.client.clone(), &namespace.name);
     pods.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
 }

@@ -1,10 +1,6 @@
 //! Expiry: a pull secret whose token ends soon is told of before a pod fails, also of workloads
 //! that have no pod at all.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
@@ -17,9 +13,10 @@ use kube::api::{DeleteParams, ListParams};
 use registrycheck::api::{ConditionStatus, Confidence, FindingStatus, RegistryCheck, Severity};
 use serde_json::{Value, json};
 
-use super::apart::{Apart, HOME, Running, create, rules};
+use super::apart::{Apart, HOME, create, rules};
 use super::installed;
 use crate::ground::{self, USER, eventually, kubectl, ready};
+use crate::played::{self, Played};
 
 const NAMESPACE: &str = "shop";
 /// What no token may be known by afterwards.
@@ -258,18 +255,11 @@ async fn a_credential_that_ends_is_told_of_before_a_pod_fails() {
 }
 
 /// A registry that takes this password alone, for as long as the test goes on.
-fn play(host: &str, password: &str) -> Running {
+fn play(host: &str, password: &str) -> Played {
     let auth = json!({"scheme": "basic", "users": {USER: password}});
     let host =
         json!({"name": host, "case": host, "auth": auth, "images": {"shop/api:v1": "image"}});
-    let file = ground::ground().logs().with_file_name("expiry.json");
-    fs::write(&file, json!([host]).to_string()).unwrap();
-    let command = Command::new("ground").arg("misbehave").arg(&file).stdout(Stdio::piped()).spawn();
-    let mut child = command.unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n", "the registry did not start");
-    Running(child)
+    played::play("misbehave", "expiry.json", &json!([host]))
 }
 
 /// What can be pulled stays ready beside the warning, and the installed controller's series goes

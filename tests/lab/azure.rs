@@ -36,7 +36,7 @@ pub(crate) async fn run(wanted: &[String]) -> ExitCode {
         println!("no case has such a name");
         return ExitCode::SUCCESS;
     }
-    let azure = play("azure", &hosts);
+    let azure = play("azure", "azure.json", &hosts);
     cases.iter().for_each(write_node);
     let client = client().await;
     let seen = Seen::default();

@@ -45,7 +45,7 @@ pub(crate) async fn run(wanted: &[String]) -> ExitCode {
     let all = chosen(behaviours(), |behaviour| behaviour.name, wanted);
     let names: Vec<String> = all.iter().map(|behaviour| behaviour.name.to_owned()).collect();
     let expected: Vec<&str> = all.iter().map(|behaviour| behaviour.code).collect();
-    let good_hosts = play("misbehave", &json!(hosts(&all)));
+    let good_hosts = play("misbehave", "misbehave.json", &json!(hosts(&all)));
     let issuer = registry_issuer();
     let servers: Vec<Hostile> = all
         .into_iter()

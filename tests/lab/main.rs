@@ -61,7 +61,7 @@ async fn main() -> ExitCode {
         println!("no case has such a name");
         return ExitCode::SUCCESS;
     }
-    let registries = play("misbehave", &json!(hosts));
+    let registries = play("misbehave", "misbehave.json", &json!(hosts));
     let digests = std::fs::read(ground().logs().join("misbehave.digests")).unwrap();
     let digests: BTreeMap<String, String> = serde_json::from_slice(&digests).unwrap();
     for case in &mut cases {

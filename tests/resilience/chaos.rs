@@ -36,7 +36,7 @@ pub(crate) async fn run(seed: u64, count: usize) -> ExitCode {
             json!({"name": name, "case": name, "transport": "refused"})
         })
         .collect();
-    let names = played::play("misbehave", &json!(hosts));
+    let names = played::play("misbehave", "misbehave.json", &json!(hosts));
     let issuer = played::registry_issuer();
     let mut registries = Vec::new();
     for place in 0..REGISTRIES {
@@ -51,8 +51,7 @@ pub(crate) async fn run(seed: u64, count: usize) -> ExitCode {
     }
     let told = Told::default();
     let watching = tokio::spawn(told.clone().watch(apart.client.clone()));
-    let arguments = ["--keep-recovered=1h"];
-    let mut replica = Replica::start(&apart, "chaos", 18_095, &[], &arguments).await;
+    let mut replica = Replica::start(&apart, "chaos", 18_095, &[], &["--keep-recovered=1h"]).await;
     let mut random = Random::new(seed);
     let mut times: BTreeMap<Fault, usize> = BTreeMap::new();
     let (mut happened, mut longest) = (0, Duration::ZERO);

@@ -108,12 +108,11 @@ async fn lose(apart: &Apart, number: usize, round: usize, loss: Loss) -> Outcome
     let clock = if round.is_multiple_of(2) { "FAKETIME=+1h" } else { "FAKETIME=-1h" };
     // Only the time of day is another one, as on a node whose clock is wrong.
     let skewed = ["env", FAKETIME, "FAKETIME_DONT_FAKE_MONOTONIC=1", clock];
-    let program: &[&str] = if loss == Loss::Skewed { &skewed } else { &[] };
+    let before: &[&str] = if loss == Loss::Skewed { &skewed } else { &[] };
     let names = [format!("first-{number}"), format!("next-{number}")];
-    let arguments: &[&str] = &[];
-    let mut first = Replica::start(apart, &names[0], 18_090, program, arguments).await;
+    let mut first = Replica::start(apart, &names[0], 18_090, before, &[]).await;
     leads(apart, &first.name).await;
-    let next = Replica::start(apart, &names[1], 18_091, &[], arguments).await;
+    let next = Replica::start(apart, &names[1], 18_091, &[], &[]).await;
     eventually("the other to serve", || async { next.served("/readyz").await }).await;
     // Long enough for a candidate that trusts a clock to take the Lease away.
     if loss == Loss::Skewed {

@@ -8,7 +8,7 @@ use registrycheck::api::{ConditionStatus, RegistryCheck};
 use serde_json::{Value, json};
 
 use crate::apart::Apart;
-use crate::ground::{pod, ready};
+use crate::ground::{pod, pod_status, ready};
 use crate::patience::done;
 use crate::registry::{Mode, Registry};
 
@@ -212,10 +212,7 @@ impl<'apart> World<'apart> {
             }
             None => json!({"waiting": null, "running": {"startedAt": "2026-01-01T00:00:00Z"}}),
         };
-        let status = json!({"status": {"phase": "Pending", "containerStatuses": [{
-            "name": "main", "image": image, "imageID": "", "ready": false, "restartCount": 0,
-            "state": state,
-        }]}});
+        let status = pod_status(&image, &state);
         let pods: Api<Pod> = self.api(number);
         done("a pod's status is written", || async {
             let patch = Patch::Merge(&status);
