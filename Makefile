@@ -28,6 +28,7 @@ help:
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
 	  'make bench    how long a check, a start and a scrape take, each beside a reference' \
+	  'make reproducible  two builds from two clones, which must be the same bytes' \
 	  'make image    the container image, as a file for `ctr images import`' \
 	  'make update   writes again what is generated: crds/, deploy/, docs/ and the chart'
 
@@ -123,7 +124,7 @@ lint:
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	@test -z "$$(gofmt -l tests/cluster)" || { echo 'run gofmt -w tests/cluster'; exit 1; }
 	@if command -v shellcheck >/dev/null; then \
-	  shellcheck tests/chart/{helm,definitions} tests/monitoring/{promtool,run} tests/workflows/lint tests/supply/deny deploy/krew/fill deploy/release/notes tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
+	  shellcheck tests/chart/{helm,definitions} tests/monitoring/{promtool,run} tests/workflows/lint tests/supply/{deny,reproducible} deploy/krew/fill deploy/release/notes tests/cluster/{up,image,lint-dockerfile,teardown_test.sh,pulls_test.sh} deploy/image/assemble .ci/run; \
 	else \
 	  echo 'LEFT OUT: shellcheck of the scripts (it is not installed: apt-get install shellcheck)'; \
 	fi
@@ -179,6 +180,12 @@ bench: ground
 	@tests/cluster/up -- $(abspath $(target))/bench compare $(abspath $(target))/release/registrycheck
 	@tests/cluster/up -- $(abspath $(target))/bench start $(abspath $(target))/release/registrycheck crds/registrycheck.yaml
 	cargo run --locked --release --example scrape
+
+# What is committed, built twice.
+.PHONY: reproducible
+reproducible: ground
+	$(say) 'Building everything twice'
+	tests/supply/reproducible
 
 .PHONY: ground
 ground:
