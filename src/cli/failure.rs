@@ -46,25 +46,21 @@ fn hint<'error>(error: &'error (dyn Error + 'static)) -> Option<&'error str> {
 }
 
 /// Tells an error, and says with which status to end.
-#[expect(clippy::print_stderr, reason = "the one place that prints an error")]
 pub(super) fn tell(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
-    if let Some(hint) = hint(error.as_ref()) {
-        eprintln!("hint: {hint}");
-    }
+    let hint = hint(error.as_ref()).map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+    say(std::io::stderr(), &format!("error: {error:#}\n{hint}"));
     ExitCode::from(if error.is::<Undecided>() { 3 } else { 2 })
 }
 
 /// Tells what clap has to say: help and version, or what is wrong with what was typed. What it
 /// calls a tip is a hint, as everywhere.
-#[expect(clippy::print_stderr, clippy::print_stdout, reason = "the one place that prints an error")]
 pub(super) fn tell_usage(error: &clap::Error) -> ExitCode {
     use std::io::IsTerminal as _;
     if !error.use_stderr() {
         let text = error.render();
         let is_coloured = is_coloured(std::io::stdout().is_terminal());
         let text = if is_coloured { text.ansi().to_string() } else { text.to_string() };
-        print!("{text}");
+        say(std::io::stdout(), &text);
         return ExitCode::SUCCESS;
     }
     let text = error.render();
@@ -74,8 +70,13 @@ pub(super) fn tell_usage(error: &clap::Error) -> ExitCode {
     let usage = text.find("Usage:").or_else(|| text.find("For more information"));
     let (what, rest) = text.split_at(usage.unwrap_or(text.len()));
     let what = TIPS.iter().fold(what.to_owned(), |what, (tip, hint)| what.replace(tip, hint));
-    eprint!("{what}{own}{rest}");
+    say(std::io::stderr(), &format!("{what}{own}{rest}"));
     ExitCode::from(2)
+}
+
+/// Writes a text where somebody may read it; that nobody can, changes no exit status.
+fn say(mut to: impl std::io::Write, text: &str) {
+    let _unheard = to.write_all(text.as_bytes());
 }
 
 /// Colours are for a terminal whose user has not said that there be none (<https://no-color.org>).

@@ -27,7 +27,8 @@ pub(super) fn init(as_json: bool) -> Limit {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let limit = Limit::default();
     let filter = filter.and(limit.clone());
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    // A line that a full disk refuses is lost; to tell of it would take another line.
+    let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let lines = if as_json { lines.json().boxed() } else { lines.boxed() };
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     limit

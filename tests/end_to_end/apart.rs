@@ -280,6 +280,17 @@ impl Apart {
         Running(command.env("RUST_LOG", "trace").spawn().unwrap())
     }
 
+    /// The same, and there is no room for what it writes.
+    pub(super) fn controller_on_a_full_disk(
+        &self,
+        kubeconfig: &Kubeconfig,
+        arguments: &[&str],
+    ) -> Running {
+        let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = controller(self.name, &[], kubeconfig, arguments);
+        Running(command.env("RUST_LOG", "trace").stdout(full()).stderr(full()).spawn().unwrap())
+    }
+
     /// What the controller has logged.
     pub(super) fn log(&self) -> String {
         fs::read_to_string(self.file("controller")).unwrap()

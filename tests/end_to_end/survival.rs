@@ -114,3 +114,19 @@ async fn an_api_server_that_restarts_loses_and_doubles_nothing() {
         events.iter().filter(|event| event.involved_object.name.as_deref() == Some("missing.test"));
     assert_eq!(of_check.count(), 1, "{events:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_below_the_log_takes_nothing_away() {
+    let apart = Apart::start("full", 6450, &[]).await;
+    apart.make_account("default").await;
+    let arguments = ["--namespace=default", "--listen=127.0.0.1:0"];
+    let mut controller = apart.controller_on_a_full_disk(&apart.kubeconfig, &arguments);
+    apart.fail("default", "app", "missing.test/shop/api:v1", "no such host").await;
+    let checks: Api<RegistryCheck> = Api::namespaced(apart.client.clone(), "default");
+    eventually("the pod to be explained", || async {
+        let check = checks.get_opt("missing.test").await.ok()??;
+        (ready(&check)?.status == ConditionStatus::False).then_some(())
+    })
+    .await;
+    assert!(controller.0.try_wait().unwrap().is_none(), "it ended");
+}
