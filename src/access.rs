@@ -16,7 +16,7 @@ mod gap;
 pub use gap::{Gap, Mismatch, NotRun, ProviderFailure};
 
 /// The credentials for one image, and those that are missing from it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// What the kubelet would try, in this order, until one succeeds. Empty means that
     /// it pulls anonymously.
@@ -42,7 +42,7 @@ impl Access {
 }
 
 /// What a pod's service account lists and the pod does not. The kubelet uses none of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unattached {
     /// The service account.
     pub account: String,

@@ -47,7 +47,7 @@ pub use expiry::Expiry;
 pub use lease::Identity;
 
 use budget::Budget;
-use checks::Memory;
+use checks::{Answers, Memory};
 use expiry::ledger::Ledger;
 use lease::{Candidate, Leadership};
 use node::{NodeProbe, Nodes};
@@ -87,6 +87,8 @@ struct Context {
     leadership: Leadership,
     telemetry: Arc<Telemetry>,
     budget: Budget,
+    /// What registries have just answered.
+    answers: Answers,
     index: Mutex<Index>,
     /// What is known of each check, by its uid. It outlives a loss of leadership.
     memory: Arc<Mutex<HashMap<String, Memory>>>,
@@ -222,6 +224,7 @@ async fn lead(
         leadership: leadership.clone(),
         telemetry: Arc::clone(telemetry),
         budget: Budget::new(settings.probes_per_second),
+        answers: Answers::default(),
         index: Mutex::default(),
         memory: Arc::clone(memory),
         ledger: Mutex::default(),

@@ -30,6 +30,7 @@ mod pods;
 mod remedies;
 mod resource;
 mod rights;
+mod shared;
 mod survival;
 
 /// The controller, installed once for all tests. A check that nobody wrote is kept for 15 s

@@ -54,12 +54,15 @@ impl Budget {
     }
 
     /// Waits for a turn to probe a registry for this namespace.
-    pub(super) async fn probe(&self, registry: &Host, namespace: &str) -> Turn {
-        let Registry { turns, pace } = self.of(registry);
-        let turn = turns.wait(namespace).await;
+    pub(super) async fn turn(&self, registry: &Host, namespace: &str) -> Turn {
+        self.of(registry).turns.wait(namespace).await
+    }
+
+    /// Waits, with a turn, until the registry's rate allows another probe.
+    pub(super) async fn pace(&self, registry: &Host) {
+        let Registry { turns: _, pace } = self.of(registry);
         let begin = pace.lock().unwrap_or_else(PoisonError::into_inner).next(self.between);
         tokio::time::sleep_until(begin).await;
-        turn
     }
 
     /// Only what is in use is kept, or counts still.
@@ -90,6 +93,14 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Budget {
+        async fn probe(&self, registry: &Host, namespace: &str) -> Turn {
+            let turn = self.turn(registry, namespace).await;
+            self.pace(registry).await;
+            turn
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_registry_has_its_rate_after_a_burst() {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::Api;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
@@ -26,10 +27,12 @@ mod memory;
 mod probing;
 mod recall;
 mod settle;
+mod sharing;
 mod vantage;
 pub(super) mod workload;
 
 pub(crate) use memory::{Memory, count_failure};
+pub(crate) use sharing::Answers;
 
 use memory::{Probed, forget_pullable, looked, pause, remember, remembered, target_key, uid_of};
 use probing::{compare_with_node, keep_waiting, outcomes, prepare};
@@ -257,8 +260,9 @@ async fn probe(
         compare_with_node(namespace, outcome, &status);
     }
     let probed = has_news.then(|| {
-        let now = clock::now();
-        Probed { at: now, next: due::next_probe(&check.spec, &outcomes, now, clock::chance()) }
+        let new = outcomes.iter().filter(|new| !known.contains_key(&target_key(&new.target)));
+        let at = asked_at(new, clock::now());
+        Probed { at, next: due::next_probe(&check.spec, &outcomes, at, clock::chance()) }
     });
     let probed = remember(context, check, &outcomes, ground.versions, probed, !known.is_empty());
     let mut beside = expiry::of_outcomes(context, namespace, &outcomes, due::interval(&check.spec));
@@ -274,6 +278,15 @@ async fn probe(
     let all_pullable = outcomes.iter().all(|outcome| is_pullable(&outcome));
     let look_again = if all_pullable { next } else { next.min(due::LOOK_AT_SECRETS) };
     Ok(Action::requeue(look_again.max(SHORTEST_PAUSE)))
+}
+
+/// Since when the oldest of the answers is known, which another check may have asked for.
+fn asked_at<'outcomes>(
+    outcomes: impl Iterator<Item = &'outcomes Outcome>,
+    now: Timestamp,
+) -> Timestamp {
+    let answers = outcomes.filter_map(|outcome| outcome.evidence.as_ref()?.at.as_deref());
+    answers.filter_map(|at| at.parse().ok()).fold(now, Timestamp::min)
 }
 
 /// Says of a check of which nothing is known yet that it is being looked at, if that takes

@@ -13,13 +13,12 @@ use crate::ground::{Namespace, eventually, metrics, pod, pod_status};
 const MOST: usize = 20;
 
 /// A pod that no scheduler places, with what the kubelet would say of it.
-async fn failing(namespace: &Namespace, name: &str, registry: &str) {
-    let image = format!("{registry}/shop/api:v1");
-    let mut object = pod(name, &image, &[]);
+pub(super) async fn failing(namespace: &Namespace, name: &str, image: &str, words: &str) {
+    let mut object = pod(name, image, &[]);
     object["spec"]["schedulerName"] = json!("nobody");
     namespace.create(object);
-    let waiting = json!({"reason": "ErrImagePull", "message": "no such host"});
-    let status = pod_status(&image, &json!({"waiting": waiting}));
+    let waiting = json!({"reason": "ErrImagePull", "message": words});
+    let status = pod_status(image, &json!({"waiting": waiting}));
     let pods: Api<Pod> = Api::namespaced(namespace.client.clone(), &namespace.name);
     pods.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
 }
@@ -43,7 +42,8 @@ async fn a_namespace_gets_so_many_checks_and_the_rest_is_counted_in_one() {
     installed();
     let namespace = Namespace::new("crowd").await;
     for number in 0..MOST + 3 {
-        failing(&namespace, &format!("app-{number}"), &format!("r{number}.missing.test")).await;
+        let image = format!("r{number}.missing.test/shop/api:v1");
+        failing(&namespace, &format!("app-{number}"), &image, "no such host").await;
     }
     eventually("the rest to be counted", || async {
         (unchecked(&namespace)? == "3").then_some(())

@@ -1,15 +1,20 @@
-//! Asking: one probe of a registry, when it is its turn.
+//! Asking: one probe of a registry, when it is its turn and nobody has just asked the same.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::api::RegistryCheck;
 use crate::evidence::Evidence;
 use crate::image::ImageRef;
-use crate::probe::Options;
+use crate::probe::{Options, Prober};
 use crate::server::Work;
 
 use super::super::{Context, clock, due};
+use super::memory::is_asked_for;
 use super::probing::{Ground, Lax, Question};
+use super::sharing::{Answer, Asked, LONGEST};
 
-/// Waits for the turn, and probes.
+/// Waits for the turn and probes, or waits for what another check asks or has asked.
 pub(super) async fn ask(
     context: &Context,
     check: &RegistryCheck,
@@ -18,21 +23,62 @@ pub(super) async fn ask(
     image: &ImageRef,
     work: &Work,
 ) -> Evidence {
-    let prober = match &ground.lax {
-        Lax::Yes(prober, _) if *of_spec => prober,
-        Lax::No | Lax::Yes(..) | Lax::Refused(_) => &context.prober,
-    };
-    let access = ground.access(source, image);
-    let options =
-        Options { platform: *platform, ..Options::within(due::timeout(&check.spec), clock::now()) };
-    let unattached = ground.unattached(source, image);
+    let asked = Arc::new(Asked {
+        image: image.clone(),
+        platform: platform.cloned(),
+        access: ground.access(source, image),
+        unattached: ground.unattached(source, image),
+        timeout: due::timeout(&check.spec),
+    });
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    let turn_of_own = || context.budget.turn(image.registry(), namespace);
     work.waits();
-    let turn = context.budget.probe(image.registry(), namespace).await;
+    let (prober, answer, turn) = match &ground.lax {
+        // What the spec allows is allowed to no other check.
+        Lax::Yes(prober, _) if *of_spec => (prober, Answer::default(), None),
+        Lax::No | Lax::Yes(..) | Lax::Refused(_) => {
+            let prober = &context.prober;
+            let within = within(context, check);
+            if let Some(answer) = context.answers.known(&asked, within) {
+                (prober, answer, None)
+            } else {
+                let turn = turn_of_own().await;
+                let (answer, is_new) = context.answers.join(&asked, within);
+                (prober, answer, is_new.then_some(turn))
+            }
+        }
+    };
+    let awaited = answer.get_or_init(|| async {
+        // Whoever asked before may have given it up.
+        let turn = match turn {
+            Some(turn) => turn,
+            None => turn_of_own().await,
+        };
+        context.budget.pace(image.registry()).await;
+        work.gets_on();
+        let evidence = probe(context, prober, &asked).await;
+        drop(turn);
+        evidence
+    });
+    let evidence = awaited.await.clone();
     work.gets_on();
-    let (evidence, control) = prober.probe_for_pod(image, &access, unattached, options).await;
-    drop(turn);
-    work.gets_on();
+    evidence
+}
+
+/// How old an answer may be: an answer that somebody asks for by hand is a new one.
+fn within(context: &Context, check: &RegistryCheck) -> Duration {
+    if is_asked_for(context, check) {
+        return Duration::ZERO;
+    }
+    LONGEST.min(due::interval(&check.spec) * 3 / 4)
+}
+
+async fn probe(context: &Context, prober: &Prober, asked: &Asked) -> Evidence {
+    let Asked { image, platform, access, unattached, timeout } = asked;
+    let options =
+        Options { platform: platform.as_ref(), ..Options::within(*timeout, clock::now()) };
+    let (evidence, control) =
+        prober.probe_for_pod(image, access, unattached.clone(), options).await;
     context.telemetry.probed(&evidence);
     if let Some(control) = control {
         context.telemetry.probed(&control);
