@@ -27,7 +27,7 @@ help:
 	  'make monitoring-test  the alerts, by promtool' \
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
-	  'make bench    how long a check, a start and a scrape take, each beside a reference' \
+	  'make bench    what a check, a start, a scrape and a storm of PODS=10000 cost, each beside a reference' \
 	  'make reproducible  two builds from two clones, which must be the same bytes' \
 	  'make image    the container image, as a file for `ctr images import`' \
 	  'make update   writes again what is generated: crds/, deploy/, docs/ and the chart'
@@ -170,7 +170,8 @@ end-to-end:
 	  cargo test --locked --quiet --test integration -- --skip end_to_end; \
 	fi
 
-# It asserts nothing: how fast is fast enough is for whoever reads the table.
+# PODS is how many fail in the storm. It asserts nothing: how fast is fast enough is for whoever reads the table.
+PODS ?= 10000
 .PHONY: bench
 bench: ground
 	$(say) 'Building registrycheck and what it is compared with'
@@ -180,6 +181,9 @@ bench: ground
 	@tests/cluster/up -- $(abspath $(target))/bench compare $(abspath $(target))/release/registrycheck
 	@tests/cluster/up -- $(abspath $(target))/bench start $(abspath $(target))/release/registrycheck crds/registrycheck.yaml
 	cargo run --locked --release --example scrape
+	cargo build --locked --release --example storm
+	@REGISTRYCHECK_BINARY=$(abspath $(target))/release/registrycheck \
+	  tests/cluster/up -- $(abspath $(target))/release/examples/storm storm $(PODS)
 
 # What is committed, built twice.
 .PHONY: reproducible

@@ -226,11 +226,16 @@ impl Apart {
         serde_json::from_value(kubeconfig).unwrap()
     }
 
-    /// What the account asked for: namespace, request and status.
-    pub(super) fn requests(&self) -> Vec<(String, String, u64)> {
+    /// Every request, as the server wrote it down.
+    pub(super) fn audited(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.file("audit")).unwrap();
         // The last line may still be written.
-        let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// What the account asked for: namespace, request and status.
+    pub(super) fn requests(&self) -> Vec<(String, String, u64)> {
+        let events = self.audited().into_iter();
         let user = format!("system:serviceaccount:{HOME}:{ACCOUNT}");
         let ours = events.filter(|event| event["user"]["username"] == user.as_str());
         ours.map(|event| {
