@@ -47,27 +47,35 @@ impl Answers {
     /// The answer to the same, where it was asked for within this time.
     pub(super) fn known(&self, asked: &Asked, within: Duration) -> Option<Answer> {
         let flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_image = flights.get(&asked.image.to_string())?;
-        let found = of_image.iter().rev().find(|flight| flight.serves(asked, within));
-        found.map(|flight| Arc::clone(&flight.answer))
+        find(flights.get(&asked.image.to_string())?, asked, within)
     }
 
     /// The same; where there is none, the place for the answer that whoever calls will give.
     pub(super) fn join(&self, asked: &Arc<Asked>, within: Duration) -> (Answer, bool) {
-        if let Some(known) = self.known(asked, within) {
+        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let image = asked.image.to_string();
+        if let Some(known) = flights.get(&image).and_then(|of_image| find(of_image, asked, within))
+        {
             return (known, false);
         }
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         flights.retain(|_, of_image| {
             of_image.retain(Flight::is_of_use);
             !of_image.is_empty()
         });
         let answer = Answer::default();
         let (asked, began) = (Arc::clone(asked), Instant::now());
-        let of_image = flights.entry(asked.image.to_string()).or_default();
-        of_image.push(Flight { asked, began, answer: Arc::clone(&answer) });
+        flights.entry(image).or_default().push(Flight {
+            asked,
+            began,
+            answer: Arc::clone(&answer),
+        });
         (answer, true)
     }
+}
+
+fn find(of_image: &[Flight], asked: &Asked, within: Duration) -> Option<Answer> {
+    let found = of_image.iter().rev().find(|flight| flight.serves(asked, within));
+    found.map(|flight| Arc::clone(&flight.answer))
 }
 
 impl Flight {
