@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::api::{Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use registrycheck::api::{Condition, ConditionStatus, RegistryCheck};
@@ -315,6 +316,13 @@ pub(crate) fn pod_status(image: &str, state: &Value) -> Value {
         "name": "main", "image": image, "imageID": "", "ready": false, "restartCount": 0,
         "state": state,
     }]}})
+}
+
+/// Has a pod with one container wait for its image, with these words of the kubelet.
+pub(crate) async fn fail_to_pull(pods: &Api<Pod>, name: &str, image: &str, words: &str) {
+    let waiting = json!({"reason": "ErrImagePull", "message": words});
+    let status = Patch::Merge(pod_status(image, &json!({"waiting": waiting})));
+    pods.patch_status(name, &PatchParams::default(), &status).await.unwrap();
 }
 
 /// Waits until `look` sees something, and returns it.

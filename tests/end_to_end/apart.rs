@@ -14,7 +14,7 @@ use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use registrycheck::api::RegistryCheck;
@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::ground::{eventually, ground, pod, pod_status};
+use crate::ground::{eventually, fail_to_pull, ground, pod};
 
 /// The namespace of the controller, of its account and of its Lease.
 pub(super) const HOME: &str = "home";
@@ -264,9 +264,7 @@ impl Apart {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let object = serde_json::from_value(pod(name, image, secrets)).unwrap();
         pods.create(&PostParams::default(), &object).await.unwrap();
-        let waiting = json!({"reason": "ErrImagePull", "message": words});
-        let status = pod_status(image, &json!({"waiting": waiting}));
-        pods.patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
+        fail_to_pull(&pods, name, image, words).await;
     }
 
     /// A file of the ground's logs that has this server's name.

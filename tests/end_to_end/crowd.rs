@@ -2,12 +2,12 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::DeleteParams;
 use registrycheck::api::AUTOMATIC_LABEL;
 use serde_json::json;
 
 use super::installed;
-use crate::ground::{Namespace, eventually, metrics, pod, pod_status};
+use crate::ground::{Namespace, eventually, fail_to_pull, metrics, pod};
 
 /// How many checks a namespace gets by itself.
 const MOST: usize = 20;
@@ -17,10 +17,8 @@ pub(super) async fn failing(namespace: &Namespace, name: &str, image: &str, word
     let mut object = pod(name, image, &[]);
     object["spec"]["schedulerName"] = json!("nobody");
     namespace.create(object);
-    let waiting = json!({"reason": "ErrImagePull", "message": words});
-    let status = pod_status(image, &json!({"waiting": waiting}));
     let pods: Api<Pod> = Api::namespaced(namespace.client.clone(), &namespace.name);
-    pods.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    fail_to_pull(&pods, name, image, words).await;
 }
 
 /// How many pods without a check are told of.

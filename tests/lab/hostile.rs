@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::ground::{self, client, eventually};
 use crate::played::{play, registry_issuer};
+use crate::process::memory;
 use crate::{chosen, make_namespaces};
 use registry::{Behaviour, Hostile, behaviours};
 
@@ -219,13 +220,6 @@ async fn controller() -> u32 {
         })
     })
     .await
-}
-
-/// A size of a process that `/proc/ID/status` states, in KiB (proc(5)).
-fn memory(id: u32, what: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
-    line.unwrap().split_whitespace().next().unwrap().parse().unwrap()
 }
 
 /// Lets the peak of a process begin again (proc(5), `clear_refs`).

@@ -26,6 +26,8 @@ mod hostile;
 mod judgement;
 #[path = "../played.rs"]
 mod played;
+#[path = "../process.rs"]
+mod process;
 mod requests;
 mod seen;
 

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use kube::Api;
 use kube::api::ListParams;
 use registrycheck::api::RegistryCheck;
-use serde_json::{Value, json};
 
 use crate::apart::{Apart, HOME, Running};
 use crate::faults::{self, Fault, Random};
@@ -17,6 +16,7 @@ use crate::ground::ground;
 use crate::played;
 use crate::registry::{self, Registry};
 use crate::replica::Replica;
+use crate::served;
 use crate::told::Told;
 use crate::world::{NAMESPACES, REGISTRIES, World};
 
@@ -30,13 +30,7 @@ const LONGEST: Duration = Duration::from_secs(120);
 pub(crate) async fn run(seed: u64, count: usize) -> ExitCode {
     let begun = Instant::now();
     println!("seed {seed}, {count} faults");
-    let hosts: Vec<Value> = (0..REGISTRIES)
-        .map(|place| {
-            let name = registry::host(place);
-            json!({"name": name, "case": name, "transport": "refused"})
-        })
-        .collect();
-    let names = played::play("misbehave", "misbehave.json", &json!(hosts));
+    let names = served::name((0..REGISTRIES).map(registry::host));
     let issuer = played::registry_issuer();
     let mut registries = Vec::new();
     for place in 0..REGISTRIES {

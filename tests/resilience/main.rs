@@ -20,6 +20,8 @@ mod patience;
 mod played;
 mod registry;
 mod replica;
+#[path = "../served.rs"]
+mod served;
 mod told;
 mod wire;
 mod world;

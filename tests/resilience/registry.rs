@@ -1,6 +1,6 @@
 //! Registries that change their mind.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,9 +10,11 @@ use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use rcgen::{CertificateParams, Issuer, KeyPair};
+use rcgen::{Issuer, KeyPair};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+
+use crate::served;
 
 /// What a registry does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +45,7 @@ impl Registry {
     /// Opens the registry at a place of the ground's list of hosts.
     pub(crate) async fn open(place: usize, issuer: &Issuer<'static, KeyPair>) -> Self {
         let host = host(place);
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([host.clone()]).unwrap();
-        let certificate = params.signed_by(&key, issuer).unwrap();
-        let certificate = vec![certificate.der().to_vec()];
-        let tls = RustlsConfig::from_der(certificate, key.serialize_der()).await.unwrap();
-        let first = u32::from(Ipv4Addr::new(10, 0, 4, 1));
-        let address = (Ipv4Addr::from(first + u32::try_from(place).unwrap()), 443).into();
+        let (address, tls) = (served::address(place), served::tls(host.clone(), issuer).await);
         let mode = Mode::LacksTag;
         let shared = Arc::new(Mutex::new(mode));
         let registry = Self { host, mode, address, tls, shared, handle: Handle::new() };

@@ -4,14 +4,14 @@
 #![expect(clippy::print_stdout, reason = "it is there to be read")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "it ends where it fails")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::{WatchStreamExt as _, reflector, watcher};
 use kube::{Api, Client, Config};
@@ -26,10 +26,15 @@ mod apart;
 mod ground;
 #[path = "../played.rs"]
 mod played;
+#[path = "../process.rs"]
+mod process;
 mod registry;
+#[path = "../served.rs"]
+mod served;
 
 use apart::{Apart, HOME, Running};
-use ground::{pod, pod_status, ready};
+use ground::{fail_to_pull, pod, ready};
+use process::memory;
 use registry::{CAUSES, Count, REGISTRIES, host};
 
 const NAMESPACES: usize = 100;
@@ -98,10 +103,7 @@ fn pods(count: usize) -> Vec<Fails> {
 }
 
 async fn storm(count: usize) {
-    let hosts: Vec<Value> = (0..REGISTRIES)
-        .map(|place| json!({"name": host(place), "case": host(place), "transport": "refused"}))
-        .collect();
-    let _names = played::play("misbehave", "misbehave.json", &json!(hosts));
+    let _names = served::name((0..REGISTRIES).map(host));
     let (issuer, asked) = (played::registry_issuer(), Count::default());
     for place in 0..REGISTRIES {
         registry::open(place, &issuer, &asked).await;
@@ -120,7 +122,7 @@ async fn storm(count: usize) {
     let (reference, until_listed) = start_reflector(&apart);
     tokio::time::sleep(Duration::from_secs(5)).await;
     println!("\nat rest\n{:34} {:>14} {:>14}", "", "registrycheck", "kube reflector");
-    let (ours, plain) = (memory(controller.0.id(), "VmRSS"), memory(reference.0.id(), "VmRSS"));
+    let (ours, plain) = (megabytes(&controller.0, "VmRSS"), megabytes(&reference.0, "VmRSS"));
     row("until all pods are read, s", until_ready.as_secs_f64(), until_listed.as_secs_f64());
     row("resident memory, MB", ours, plain);
     let used = [processor(controller.0.id()), processor(reference.0.id())];
@@ -133,7 +135,8 @@ async fn storm(count: usize) {
             let apart = &apart;
             async move {
                 tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
-                fail(apart, pod).await;
+                let pods = api(apart, &pod.namespace);
+                fail_to_pull(&pods, &pod.name, &pod.image, &pod.words).await;
             }
         })
         .await;
@@ -143,8 +146,8 @@ async fn storm(count: usize) {
     println!("\nthe storm: {count} pods failed within {:.0} s", took.as_secs_f64());
     println!("from the last failing pod until every one was counted: {:.2} s", late.as_secs_f64());
     println!("{:34} {:>14} {:>14}", "", "registrycheck", "kube reflector");
-    let most = |child: &Child| memory(child.id(), "VmHWM");
-    row("memory at most, MB", most(&controller.0), most(&reference.0));
+    let (ours, plain) = (megabytes(&controller.0, "VmHWM"), megabytes(&reference.0, "VmHWM"));
+    row("memory at most, MB", ours, plain);
     let processor_of = |child: &Child, before: f64| processor(child.id()) - before;
     row("processor, s", processor_of(&controller.0, used[0]), processor_of(&reference.0, used[1]));
     let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
@@ -154,7 +157,7 @@ async fn storm(count: usize) {
     }
     println!("findings: {codes:?}");
     let (requests, probes) = asked.requests_and_probes();
-    let different = REGISTRIES * CAUSES.len();
+    let different = pods.iter().map(|pod| &pod.image).collect::<BTreeSet<_>>().len();
     println!(
         "at the registries: {requests} requests of {probes} probes, of {different} images with one credential"
     );
@@ -191,35 +194,22 @@ fn api(apart: &Apart, namespace: &str) -> Api<Pod> {
     Api::namespaced(apart.client.clone(), namespace)
 }
 
-async fn fail(apart: &Apart, fails: &Fails) {
-    let waiting = json!({"reason": "ErrImagePull", "message": fails.words});
-    let status = Patch::Merge(pod_status(&fails.image, &json!({"waiting": waiting})));
-    let patched = api(apart, &fails.namespace)
-        .patch_status(&fails.name, &PatchParams::default(), &status)
-        .await;
-    patched.unwrap();
-}
-
 async fn start_controller(apart: &Apart) -> (Running, Duration) {
     let begun = Instant::now();
     let arguments = [&format!("--namespace={HOME}") as &str, "--listen=127.0.0.1:18096"];
     let running = apart.controller(&apart.kubeconfig, &arguments);
-    loop {
-        if let Ok(answer) = reqwest::get("http://127.0.0.1:18096/readyz").await
-            && answer.status().is_success()
-            && reqwest::get("http://127.0.0.1:18096/metrics")
-                .await
-                .unwrap()
-                .text()
-                .await
-                .unwrap()
-                .contains("registrycheck_leader 1\n")
-        {
-            return (running, begun.elapsed());
-        }
+    while !leads_and_is_ready().await.unwrap_or_default() {
         assert!(begun.elapsed() < PATIENCE, "the controller is not ready");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    (running, begun.elapsed())
+}
+
+async fn leads_and_is_ready() -> reqwest::Result<bool> {
+    let get = |path: &str| reqwest::get(format!("http://127.0.0.1:18096{path}"));
+    let metrics = get("/metrics").await?.text().await?;
+    let leads = metrics.contains("\nregistrycheck_leader 1\n");
+    Ok(leads && get("/readyz").await?.status().is_success())
 }
 
 fn start_reflector(apart: &Apart) -> (Running, Duration) {
@@ -289,13 +279,9 @@ fn written(apart: &Apart) {
     }
 }
 
-/// A line of `/proc/PID/status`, in MB.
-fn memory(id: u32, what: &str) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
-    let kilobytes: f64 =
-        line.trim_matches([':', ' ', '\t']).trim_end_matches(" kB").parse().unwrap();
-    kilobytes * 1_024.0 / 1e6
+/// A size of a process, in MB.
+fn megabytes(child: &Child, what: &str) -> f64 {
+    f64::from(u32::try_from(memory(child.id(), what)).unwrap()) * 1_024.0 / 1e6
 }
 
 /// Seconds of processor that a process has used (proc(5): utime and stime, of 1/100 s).

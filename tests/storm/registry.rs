@@ -2,7 +2,6 @@
 //! they are asked.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -10,8 +9,9 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
-use rcgen::{CertificateParams, Issuer, KeyPair};
+use rcgen::{Issuer, KeyPair};
+
+use crate::served;
 
 /// How many there are.
 pub(crate) const REGISTRIES: usize = 5;
@@ -57,13 +57,7 @@ pub(crate) fn host(place: usize) -> String {
 
 /// Opens the registry at a place of the ground's list of hosts.
 pub(crate) async fn open(place: usize, issuer: &Issuer<'static, KeyPair>, count: &Count) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new([host(place)]).unwrap();
-    let certificate = params.signed_by(&key, issuer).unwrap();
-    let certificate = vec![certificate.der().to_vec()];
-    let tls = RustlsConfig::from_der(certificate, key.serialize_der()).await.unwrap();
-    let first = u32::from(Ipv4Addr::new(10, 0, 4, 1));
-    let address: SocketAddr = (Ipv4Addr::from(first + u32::try_from(place).unwrap()), 443).into();
+    let (address, tls) = (served::address(place), served::tls(host(place), issuer).await);
     let routes = Router::new().fallback(answer).with_state(count.clone());
     let handle = Handle::new();
     let server = axum_server::bind_rustls(address, tls).handle(handle.clone());
