@@ -26,6 +26,8 @@ pub(crate) struct Sight {
     pub(crate) failed: Option<Instant>,
     /// How many attempts failed: a reason that is no back-off, after none or after one.
     pub(crate) failures: u32,
+    /// The first failure's words.
+    pub(crate) first_words: Option<String>,
     /// The last failure's words.
     pub(crate) words: String,
     /// The reason of that failure.
@@ -119,6 +121,7 @@ impl Sight {
                 reason.clone_into(&mut self.reason);
                 let waiting = state.waiting.as_ref();
                 self.words = waiting.and_then(|w| w.message.clone()).unwrap_or_default();
+                self.first_words.get_or_insert_with(|| self.words.clone());
             }
         }
     }
