@@ -131,12 +131,15 @@ impl Walk<'_> {
         Pulled { steps, end, demand, limit, correlation }
     }
 
-    /// Whether manifests are counted, so that none is fetched: Docker Hub counts their GETs
-    /// and not their HEADs, and a registry that has just said 429 is not asked for more.
+    /// Whether no manifest is fetched: a registry that has just said 429 is not asked for more.
     fn is_frugal(&self) -> bool {
-        let registry = self.image.registry();
-        let is_counted = registry.as_str() == "docker.io" || self.memory.was_limited(registry);
-        is_counted && !self.line.is_mirror
+        let was_limited = || self.memory.was_limited(self.image.registry());
+        self.is_counted() || (!self.line.is_mirror && was_limited())
+    }
+
+    /// Whether each GET of a manifest is counted as a pull, and no HEAD is: at Docker Hub.
+    fn is_counted(&self) -> bool {
+        self.image.registry().as_str() == "docker.io" && !self.line.is_mirror
     }
 
     /// HEAD, and GET where the server knows no HEAD (resolver.go, `Resolve` and `retryRequest`).
@@ -181,7 +184,8 @@ impl Walk<'_> {
 
     /// The words of an answer that is no success. A HEAD has none, so they are those of the GET
     /// beside it; where there was none, it is asked now, but not where that would strain a
-    /// limit.
+    /// limit. A registry that has limited requests and answers this one is asked for its words:
+    /// without them the same refusal would read otherwise than before the limit.
     async fn words_of(
         &self,
         reply: &Reply,
@@ -197,7 +201,7 @@ impl Walk<'_> {
             return if same(body) { body.body.clone() } else { Vec::new() };
         }
         let is_refused = reply.status == 401 && is_password(authorization);
-        if reply.status == 429 || is_refused || self.is_frugal() {
+        if reply.status == 429 || is_refused || self.is_counted() {
             return Vec::new();
         }
         let again = self.ask_manifest(step, Method::GET, &self.manifest, authorization).await;

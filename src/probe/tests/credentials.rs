@@ -6,10 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use crate::access::{Gap, Unattached};
 use crate::evidence::told::{Repository, Unfit};
 use crate::evidence::{End, Role, Scheme, StepName};
+use crate::image::ImageRef;
 
 use super::{
-    CONTENT, MANIFEST, PASSWORD, Request, Response, Server, World, access, anonymous, credential,
-    image, manifest, names, passed, served, status, with_password,
+    CONTENT, MANIFEST, NOW, Options, PASSWORD, Request, Response, Server, World, access, anonymous,
+    credential, image, manifest, names, passed, served, status, with_password,
 };
 
 const REGISTRY: &str = "registry.shop.test";
@@ -331,6 +332,33 @@ async fn a_limit_is_not_strained() {
     assert_eq!((answer.status, answer.retry_after, *step), (429, Some(60), StepName::Challenge));
     assert_eq!(registry.asked().len(), 2, "repeated once, as containerd does five times");
     assert!(evidence.attempts.is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_reads_the_same_before_a_limit_and_after_it() {
+    let world = World::new().await;
+    let registry = world
+        .serve(REGISTRY, |request| match request.method.as_str() {
+            "HEAD" if request.path().contains("busy") => Response::new(429),
+            "GET" => Response::new(404).body(r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#),
+            _ => Response::new(404),
+        })
+        .await;
+    let prober = world.prober();
+    let ask = async |repository: &str| {
+        let image = format!("{REGISTRY}:{}/{repository}/api:1", registry.port());
+        let image = ImageRef::parse(&image).unwrap();
+        let options = Options::within(world.timeout, NOW);
+        let unattached = Unattached::default();
+        let (evidence, _) = prober.probe_for_pod(&image, &anonymous(), unattached, options).await;
+        evidence.opening.end
+    };
+    let before = ask("shop").await;
+    let End::Answered { answer, .. } = ask("busy").await else { panic!() };
+    assert_eq!(answer.status, 429);
+    assert_eq!(ask("shop").await, before);
+    let End::Answered { answer, .. } = before else { panic!("{before:?}") };
+    assert_eq!(answer.errors[0].code, "MANIFEST_UNKNOWN");
 }
 
 #[tokio::test]
