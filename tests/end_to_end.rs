@@ -30,6 +30,7 @@ mod pods;
 mod remedies;
 mod resource;
 mod rights;
+mod sharded;
 mod shared;
 mod survival;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::Response;
+use hyper::header::{HeaderValue, USER_AGENT};
 use kube::client::{ClientBuilder, DynBody};
 use kube::{Client, Config};
 use tower::util::MapResponseLayer;
@@ -12,6 +13,9 @@ use crate::server::Liveness;
 
 /// How long the API server has to answer a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Who sends a request to the API server.
+const AGENT: &str = concat!("registrycheck/", env!("CARGO_PKG_VERSION"));
 
 /// The kinds that are watched, as the log and `/livez` have them.
 pub(super) const PODS: &str = "Pod";
@@ -37,8 +41,9 @@ impl Clients {
     ///
     /// Where the configuration cannot be used, such as for an unreadable certificate.
     pub fn new(config: Config, liveness: &Liveness) -> Result<Self, kube::Error> {
+        let config = named(config);
         Ok(Self {
-            requests: requests(config.clone())?,
+            requests: timed(config.clone())?,
             pods: heard(config.clone(), liveness, PODS)?,
             checks: heard(config.clone(), liveness, CHECKS)?,
             watches: Client::try_from(config)?,
@@ -51,9 +56,19 @@ impl Clients {
 /// # Errors
 ///
 /// Where the configuration cannot be used, such as for an unreadable certificate.
-pub fn requests(mut config: Config) -> Result<Client, kube::Error> {
+pub fn requests(config: Config) -> Result<Client, kube::Error> {
+    timed(named(config))
+}
+
+fn timed(mut config: Config) -> Result<Client, kube::Error> {
     config.read_timeout = Some(REQUEST_TIMEOUT);
     Client::try_from(config)
+}
+
+/// Has each request say who sends it, for the API server's audit log.
+fn named(mut config: Config) -> Config {
+    config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
+    config
 }
 
 /// A client for the watch of one kind. Bookmarks count, of which a watch tells nobody else.

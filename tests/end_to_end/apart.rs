@@ -129,6 +129,16 @@ impl Apart {
     /// Starts one on a port of its own, with further arguments, and with the custom resource. It
     /// writes down every request.
     pub(super) async fn start(name: &'static str, port: u16, extra: &[String]) -> Self {
+        Self::start_at(name, name, port, extra).await
+    }
+
+    /// The same at a storage that another one may share.
+    pub(super) async fn start_at(
+        name: &'static str,
+        storage: &str,
+        port: u16,
+        extra: &[String],
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let policy = json!({
             "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
@@ -146,7 +156,7 @@ impl Apart {
             "--bind-address=10.0.0.10".to_owned(),
             "--advertise-address=10.0.0.10".to_owned(),
             format!("--secure-port={port}"),
-            format!("--etcd-prefix=/{name}"),
+            format!("--etcd-prefix=/{storage}"),
             format!("--audit-policy-file={}", policy_file.display()),
             format!("--audit-log-path={}", directory.join(file("audit")).display()),
         ]);
@@ -167,7 +177,11 @@ impl Apart {
         let crds = Api::<CustomResourceDefinition>::all(client.clone());
         let crd = serde_json::from_value(install::crd()).unwrap();
         eventually("the CRD to be taken", || async {
-            crds.create(&PostParams::default(), &crd).await.ok()
+            match crds.create(&PostParams::default(), &crd).await {
+                Ok(_) => Some(()),
+                Err(kube::Error::Api(status)) if status.is_already_exists() => Some(()),
+                Err(_) => None,
+            }
         })
         .await;
         let checks = Api::<RegistryCheck>::all(client.clone());
