@@ -26,6 +26,7 @@ use crate::server::Telemetry;
 use crate::target::pod::Pod;
 
 mod budget;
+mod by_namespace;
 mod checks;
 mod clients;
 pub(crate) mod clock;
@@ -47,6 +48,7 @@ pub use expiry::Expiry;
 pub use lease::Identity;
 
 use budget::Budget;
+use by_namespace::ByNamespace;
 use checks::{Answers, Memory};
 use expiry::ledger::Ledger;
 use lease::{Candidate, Leadership};
@@ -93,6 +95,8 @@ struct Context {
     /// What is known of each check, by its uid. It outlives a loss of leadership.
     memory: Arc<Mutex<HashMap<String, Memory>>>,
     checks: Store<RegistryCheck>,
+    /// The names of what `checks` holds.
+    by_namespace: Mutex<ByNamespace>,
     /// Until when the credentials are valid with which pods pull.
     ledger: Mutex<Ledger>,
     /// That the ledger has news.
@@ -135,10 +139,21 @@ impl Context {
 
     /// All checks of a namespace and registry that are to stay.
     fn checks_of(&self, key: &Key) -> Vec<Arc<RegistryCheck>> {
-        let checks = self.checks.state().into_iter();
-        let is_of_key =
-            |check: &Arc<RegistryCheck>| is_to_stay(check) && key_of(check).as_ref() == Some(key);
-        checks.filter(is_of_key).collect()
+        let mut checks = self.checks_in(&key.namespace, |registry| *registry == key.registry);
+        checks.retain(|check| is_to_stay(check));
+        checks
+    }
+
+    /// The checks of a namespace that are about such a registry.
+    fn checks_in(
+        &self,
+        namespace: &str,
+        is_wanted: impl Fn(&Host) -> bool,
+    ) -> Vec<Arc<RegistryCheck>> {
+        let by_namespace = self.by_namespace.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = by_namespace.names(namespace).filter(|(_, registry)| is_wanted(registry));
+        let stored = |name| self.checks.get(&ObjectRef::new(name).within(namespace));
+        wanted.filter_map(|(name, _)| stored(name)).collect()
     }
 
     fn tell_changed(&self, keys: BTreeSet<Key>) {
@@ -233,13 +248,14 @@ async fn lead(
         node_facts: Mutex::default(),
         nodes: nodes_of(clients, telemetry, settings),
         checks: checks.clone(),
+        by_namespace: Mutex::default(),
         changed,
         triggers,
     });
-    let listed = Arc::clone(&context);
+    let observer = Arc::clone(&context);
     let changed_checks = observe::checks(&context, &clients.checks)
         .reflect(writer)
-        .inspect(move |event| observe::list(&listed, event))
+        .inspect(move |event| observe::stored(&observer, event))
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::annotations),

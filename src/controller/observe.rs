@@ -2,7 +2,7 @@
 //! and what changed is looked at.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use futures::stream::{Stream, StreamExt};
 use kube::Client;
@@ -13,6 +13,7 @@ use tracing::warn;
 use crate::api::RegistryCheck;
 use crate::target::pod::Pod;
 
+use super::by_namespace::ByNamespace;
 use super::clients::{CHECKS, PODS};
 use super::pods::{Index, Key};
 use super::watching::listings::Scope;
@@ -113,20 +114,31 @@ fn observe(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
     }
 }
 
+/// What the store of checks has just taken in.
+pub(super) fn stored(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
+    let by_namespace = || context.by_namespace.lock().unwrap_or_else(PoisonError::into_inner);
+    match event {
+        Ok(Event::Apply(check)) => by_namespace().apply(check),
+        Ok(Event::Delete(check)) => by_namespace().delete(check),
+        Ok(Event::InitDone) => {
+            let checks = context.checks.state();
+            *by_namespace() = ByNamespace::of(checks.iter().map(AsRef::as_ref));
+            list(context, &checks);
+        }
+        Ok(Event::Init | Event::InitApply(_)) | Err(_) => {}
+    }
+}
+
 /// A list of all checks is complete, and in the store. Each is looked at: what changed while
 /// there was no watch was shown to the reconcile before the store had it. What is remembered
 /// of checks that went meanwhile goes, and pods without a check get one.
-pub(super) fn list(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
-    if !matches!(event, Ok(Event::InitDone)) {
-        return;
-    }
+fn list(context: &Context, checks: &[Arc<RegistryCheck>]) {
     context.telemetry.checks_listed();
-    let checks = context.checks.state();
     let uids: HashSet<&String> =
         checks.iter().filter_map(|check| check.metadata.uid.as_ref()).collect();
     context.memory().retain(|uid, _| uids.contains(uid));
     context.ledger().retain_checks(|uid| uids.contains(&uid.to_owned()));
-    for check in &checks {
+    for check in checks {
         // The receiver lives as long as this context is in use.
         let _unheard = context.triggers.send(ObjectRef::from_obj(check.as_ref()));
     }

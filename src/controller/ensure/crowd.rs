@@ -27,11 +27,9 @@ pub(super) struct Crowd {
 
 /// Whether a namespace may have one more automatic check, beside those that are being made.
 pub(super) fn has_room(context: &Context, namespace: &str, being_made: &BTreeSet<Key>) -> bool {
-    let checks = context.checks.state();
-    let of_namespace = checks.iter().filter(|check| {
-        check.metadata.namespace.as_deref() == Some(namespace) && ownership::is_automatic(check)
-    });
-    let made: Vec<Option<Key>> = of_namespace.map(|check| key_of(check)).collect();
+    let checks = context.checks_in(namespace, |_| true);
+    let automatic = checks.iter().filter(|check| ownership::is_automatic(check));
+    let made: Vec<Option<Key>> = automatic.map(|check| key_of(check)).collect();
     // One that is shown already may still count as being made.
     let to_come = being_made.iter().filter(|key| {
         key.namespace == namespace && !made.iter().flatten().any(|made| made == *key)
