@@ -36,7 +36,7 @@ pub mod workstation;
 pub use agreement::{Heard, contradict};
 pub use content::leave_platform_open;
 pub use credentials::of_gap;
-pub use local::{impossible_port, invalid_reference, skipped, without_probe};
+pub use local::{impossible_port, invalid_reference, put_off, skipped, without_probe};
 pub use progress::Progress;
 
 use catalogue::Code;

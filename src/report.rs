@@ -6,6 +6,8 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::api::{Condition, ConditionStatus, FindingStatus, RegistryCheck, RegistryCheckStatus};
@@ -33,8 +35,8 @@ pub struct Outcome {
     pub target: Target,
     /// What it means.
     pub diagnosis: Diagnosis,
-    /// What was seen; `None` where no registry was asked.
-    pub evidence: Option<Evidence>,
+    /// What was seen, which other checks may have asked for too; `None` where no registry was asked.
+    pub evidence: Option<Arc<Evidence>>,
 }
 
 /// Why there is nothing to report about images.
@@ -134,10 +136,21 @@ fn to_milliseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
-/// Whether writing `next` over `previous` would tell anybody anything: everything counts
-/// but times, what a probe measures anew each time, and numbers and ids in sentences; the date
-/// at which a credential ends counts.
-pub fn says_something_new(previous: &RegistryCheckStatus, next: &RegistryCheckStatus) -> bool {
+/// What a status tells that is not written yet, the weightiest of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Whether all is well, what the spec is, or that what was asked for by hand was done.
+    Verdict,
+    /// What is wrong, or what to do about it.
+    Cause,
+    /// How much it is that goes wrong, and which pods and images it is about.
+    Extent,
+}
+
+/// What writing `next` over `previous` would tell; `None` where that is nothing: everything
+/// counts but times, what a probe measures anew each time, and numbers and ids in sentences; the
+/// date at which a credential ends counts.
+pub fn change(previous: &RegistryCheckStatus, next: &RegistryCheckStatus) -> Option<Change> {
     let lasting = |status: &RegistryCheckStatus| {
         let mut status = status.clone();
         status.last_probe_time = None;
@@ -153,7 +166,29 @@ pub fn says_something_new(previous: &RegistryCheckStatus, next: &RegistryCheckSt
         status
     };
     let dates = |status| announcements::ending(status).map(|finding| finding.message.clone());
-    lasting(previous) != lasting(next) || !dates(previous).eq(dates(next))
+    let is_verdict_same = verdict(previous) == verdict(next);
+    let are_dates_same = dates(previous).eq(dates(next));
+    let is_cause_same = are_dates_same && causes(previous).eq(causes(next));
+    match (is_verdict_same, is_cause_same) {
+        (false, _) => Some(Change::Verdict),
+        (true, false) => Some(Change::Cause),
+        (true, true) => (lasting(previous) != lasting(next)).then_some(Change::Extent),
+    }
+}
+
+fn verdict(status: &RegistryCheckStatus) -> impl PartialEq {
+    let ready = status.ready().map(|ready| {
+        let why = (ready.status == ConditionStatus::Unknown).then_some(ready.reason.as_str());
+        (ready.status, why)
+    });
+    (ready, status.observed_generation, status.last_handled_reconcile_at.as_deref())
+}
+
+fn causes(status: &RegistryCheckStatus) -> impl Iterator<Item = impl PartialEq> {
+    status.findings.iter().map(|finding| {
+        let FindingStatus { code, severity, confidence, owner, credential, hop, .. } = finding;
+        (code, severity, confidence, owner, credential, hop, &finding.remedy, &finding.episode)
+    })
 }
 
 impl RegistryCheckStatus {

@@ -24,6 +24,7 @@ use super::{Context, clock, due, expiry, is_to_stay, key_of, ownership};
 
 mod asking;
 mod memory;
+mod pace;
 mod probing;
 mod recall;
 mod settle;
@@ -31,11 +32,13 @@ mod sharing;
 mod vantage;
 pub(super) mod workload;
 
-pub(crate) use memory::{Memory, count_failure};
+pub(crate) use memory::{Memory, count_failure, hears, release};
 pub(crate) use sharing::Answers;
 
-use memory::{Probed, forget_pullable, looked, pause, remember, remembered, target_key, uid_of};
-use probing::{compare_with_node, keep_waiting, outcomes, prepare};
+use memory::{
+    Probed, forget_pullable, looked, pause, remember, remembered, target_key, uid_of, was_probed,
+};
+use probing::{compare_with_node, is_put_off, keep_waiting, outcomes, prepare};
 use recall::recall;
 use settle::{delete, read, settle};
 
@@ -118,23 +121,24 @@ pub(crate) async fn reconcile(
     let work = context.telemetry.liveness().work();
     // What waits for its turn has not the size of what is at work.
     let result = Box::pin(look(&context, &check, &key, &work)).await;
-    looked(&context, &check, result.is_ok());
-    result
+    let next = looked(&context, &check, &result);
+    result.map(|_| next.map_or_else(Action::await_change, Action::requeue))
 }
 
-/// One look at a check: at its pods, its secrets, and the registry where that is due.
+/// One look at a check: at its pods, its secrets, and the registry where that is due. Returns after
+/// how long the next one is due, if nothing changes before.
 async fn look(
     context: &Context,
     check: &RegistryCheck,
     key: &Key,
     work: &Work,
-) -> Result<Action, Error> {
+) -> Result<Option<Duration>, Error> {
     let siblings = context.checks_of(key);
     let owner = ownership::owner(siblings.iter().map(AsRef::as_ref));
     let owns = owner.is_none_or(|owner| owner.metadata.uid == check.metadata.uid);
     if !owns && ownership::is_automatic(check) {
         delete(context, check).await?;
-        return Ok(Action::await_change());
+        return Ok(None);
     }
     if owns {
         let others = siblings.iter().filter(|other| other.metadata.uid != check.metadata.uid);
@@ -146,7 +150,7 @@ async fn look(
     if check.spec.suspend {
         context.no_targets(&uid_of(check));
         settle(context, check, News::Idle(Idle::Suspended), &[], None).await?;
-        return Ok(Action::await_change());
+        return Ok(None);
     }
     let failing = if owns { context.index().failing(key) } else { Vec::new() };
     let failing = recall(context, check, failing).await?;
@@ -166,13 +170,13 @@ async fn idle(
     check: &RegistryCheck,
     key: &Key,
     beside: &[Beside],
-) -> Result<Action, Error> {
+) -> Result<Option<Duration>, Error> {
     // What a probe saw before the last pod recovered says nothing about the next one.
     if let Some(memory) = context.memory().get_mut(&uid_of(check)) {
         memory.outcomes.clear();
     }
     let Some(check) = read(&context.client, check).await? else {
-        return Ok(Action::await_change());
+        return Ok(None);
     };
     let status = check.status.clone().unwrap_or_default();
     let ready = status.ready();
@@ -194,18 +198,18 @@ async fn idle(
         settle(context, &check, News::Idle(idle), beside, None).await?;
     }
     if !ownership::is_automatic(&check) {
-        return Ok(Action::await_change());
+        return Ok(None);
     }
     let now = clock::now();
     let since = ready.filter(|_| news.is_none()).map_or(now, |ready| ready.last_transition_time);
     let idle_for = clock::between(since, now);
     match context.settings.keep_recovered.checked_sub(idle_for) {
-        Some(left) if !left.is_zero() => Ok(Action::requeue(left)),
+        Some(left) if !left.is_zero() => Ok(Some(left)),
         Some(_) | None => {
             if context.index().failing(key).is_empty() {
                 delete(context, &check).await?;
             }
-            Ok(Action::await_change())
+            Ok(None)
         }
     }
 }
@@ -240,7 +244,7 @@ async fn probe(
     targets: &[Target],
     owned: Option<&Key>,
     work: &Work,
-) -> Result<Action, Error> {
+) -> Result<Option<Duration>, Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let mut ground = prepare(context, check, targets).await?;
     ground.tell_dates(context, check, targets);
@@ -253,7 +257,7 @@ async fn probe(
     let failing = owned.map_or_else(Vec::new, |key| context.index().failing(key));
     keep_waiting(&mut outcomes, &failing);
     if outcomes.is_empty() {
-        return Ok(Action::requeue(SHORTEST_PAUSE));
+        return Ok(Some(SHORTEST_PAUSE));
     }
     let status = check.status.clone().unwrap_or_default();
     for outcome in &mut outcomes {
@@ -262,7 +266,8 @@ async fn probe(
     let probed = has_news.then(|| {
         let new = outcomes.iter().filter(|new| !known.contains_key(&target_key(&new.target)));
         let at = asked_at(new, clock::now());
-        Probed { at, next: due::next_probe(&check.spec, &outcomes, at, clock::chance()) }
+        let is_first = !was_probed(context, check);
+        Probed { at, next: due::next_probe(&check.spec, &outcomes, at, is_first, clock::chance()) }
     });
     let probed = remember(context, check, &outcomes, ground.versions, probed, !known.is_empty());
     let mut beside = expiry::of_outcomes(context, namespace, &outcomes, due::interval(&check.spec));
@@ -276,8 +281,12 @@ async fn probe(
     forget_pullable(context, check);
     let next = probed.map_or(Duration::ZERO, |probed| clock::between(clock::now(), probed.next));
     let all_pullable = outcomes.iter().all(|outcome| is_pullable(&outcome));
-    let look_again = if all_pullable { next } else { next.min(due::LOOK_AT_SECRETS) };
-    Ok(Action::requeue(look_again.max(SHORTEST_PAUSE)))
+    let look_again = match (all_pullable, outcomes.iter().any(is_put_off)) {
+        (_, true) => SHORTEST_PAUSE,
+        (true, false) => next,
+        (false, false) => next.min(due::LOOK_AT_SECRETS),
+    };
+    Ok(Some(look_again.max(SHORTEST_PAUSE)))
 }
 
 /// Since when the oldest of the answers is known, which another check may have asked for.

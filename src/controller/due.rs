@@ -15,6 +15,8 @@ use crate::report::Outcome;
 const WHILE_FAILING: Duration = Duration::from_secs(60);
 /// How soon the secrets of a failing pull are looked at again.
 pub(crate) const LOOK_AT_SECRETS: Duration = Duration::from_secs(10);
+/// How much of the interval passes at least before a second probe that is brought forward.
+const SOONEST: f64 = 0.05;
 /// The longest time that one probe may take, whatever the spec says.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest `Retry-After` that is believed.
@@ -55,11 +57,14 @@ pub fn duration(text: &str) -> Option<Duration> {
 /// itself; not before a limited registry says so. A refused credential is not sent again
 /// before the interval, since registries lock accounts out: one image that costs so much
 /// slows down all of its check. `chance` in `[0, 1)` spreads the probes of many checks over
-/// a tenth of the time, and never brings one forward.
+/// a tenth of the time. What is due after the first one since the controller began is brought
+/// forward by chance, where no pod waits and asking costs nothing: many checks that were all looked
+/// at when it began are spread over their interval from then on.
 pub(crate) fn next_probe(
     spec: &RegistryCheckSpec,
     outcomes: &[Outcome],
     now: Timestamp,
+    is_first: bool,
     chance: f64,
 ) -> Timestamp {
     let interval = interval(spec);
@@ -70,11 +75,20 @@ pub(crate) fn next_probe(
         retry_after(outcome).map_or(soonest, |after| soonest.max(after))
     });
     let wait = waits.max().unwrap_or(interval);
-    let spread = wait.mul_f64(1.0 + chance / 10.0);
+    let spread = if is_first && outcomes.iter().all(costs_nothing) {
+        wait.mul_f64(chance.max(SOONEST))
+    } else {
+        wait.mul_f64(1.0 + chance / 10.0)
+    };
     SignedDuration::try_from(spread)
         .ok()
         .and_then(|spread| now.checked_add(spread).ok())
         .unwrap_or(now)
+}
+
+fn costs_nothing(outcome: &Outcome) -> bool {
+    let is_costly = outcome.diagnosis.findings.iter().any(|finding| costs(finding.code));
+    outcome.target.complaint.is_none() && !is_costly && retry_after(outcome).is_none()
 }
 
 /// Whether asking again costs something: a lock-out, or what is left of a limit.
@@ -100,6 +114,18 @@ fn retry_after(outcome: &Outcome) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_checks_spread_over_their_interval() {
+        let spec = serde_json::from_value(serde_json::json!({"registry": "r.test"})).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let after = |is_first, chance| {
+            let next = next_probe(&spec, &[], now, is_first, chance);
+            next.as_second()
+        };
+        assert_eq!([after(true, 0.0), after(true, 0.5), after(true, 0.9)], [30, 300, 540]);
+        assert_eq!([after(false, 0.0), after(false, 0.5)], [600, 630]);
+    }
 
     #[test]
     fn durations_as_the_resource_has_them() {

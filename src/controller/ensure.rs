@@ -1,6 +1,7 @@
 //! Ensure: every namespace and registry with a failing pod has a RegistryCheck.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -9,6 +10,7 @@ use kube::Api;
 use kube::api::PostParams;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::api::{AUTOMATIC_LABEL, FIELD_MANAGER, RegistryCheck, RegistryCheckSpec};
@@ -16,14 +18,19 @@ use crate::image;
 use crate::publish;
 
 use super::pods::Key;
-use super::{Context, back_off, chain, ownership};
+use super::{Context, back_off, chain, checks, ownership};
 
 mod crowd;
 
 use crowd::Crowd;
 
+/// After how long without a change of any pod what waits for more of them waits no more: first what
+/// was told little yet, then all.
+const CALM: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// How many checks are made at once.
 const AT_ONCE: usize = 16;
+/// How long the watch may take to show a check that was made before it is made again.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether the watch shows a check that was made.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
@@ -38,10 +45,12 @@ pub(crate) async fn ensure(context: &Context, mut changes: mpsc::UnboundedReceiv
     let mut making = FuturesUnordered::new();
     let mut under_way: BTreeSet<Key> = BTreeSet::new();
     let mut crowd = Crowd::default();
+    let mut changed_at = None;
     loop {
         tokio::select! {
             received = changes.recv() => {
                 let Some(key) = received else { return };
+                changed_at = Some((Instant::now(), false));
                 if trigger_owner(context, &key) || under_way.contains(&key) {
                     crowd.leaves(&key);
                 } else if crowd::has_room(context, &key.namespace, &under_way) {
@@ -56,7 +65,33 @@ pub(crate) async fn ensure(context: &Context, mut changes: mpsc::UnboundedReceiv
                 under_way.remove(&key);
             }
             () = crowd.is_to_be_counted() => crowd.count(context),
+            long = calm_after(changed_at) => {
+                changed_at = changed_at.filter(|_| !long).map(|(at, _)| (at, true));
+                trigger_waiting(context, long);
+            }
         }
+    }
+}
+
+/// Waits until nothing has changed for a while since then, or for `long`; which of the two.
+async fn calm_after(changed_at: Option<(Instant, bool)>) -> bool {
+    let Some((at, long)) = changed_at else { return std::future::pending().await };
+    tokio::time::sleep_until(at + CALM[usize::from(long)]).await;
+    long
+}
+
+/// Has the checks reconciled that wait for more pods to fail.
+fn trigger_waiting(context: &Context, long: bool) {
+    let waiting = checks::release(context, long);
+    if waiting.is_empty() {
+        return;
+    }
+    let waits = |check: &&Arc<RegistryCheck>| {
+        check.metadata.uid.as_ref().is_some_and(|uid| waiting.contains(uid))
+    };
+    for check in context.checks.state().iter().filter(waits) {
+        // The receiver lives as long as the controller that reads it.
+        let _unheard = context.triggers.send(ObjectRef::from_obj(check.as_ref()));
     }
 }
 
@@ -74,6 +109,7 @@ fn trigger_owner(context: &Context, key: &Key) -> bool {
     let checks = context.checks_of(key);
     let owner = ownership::owner(checks.iter().map(AsRef::as_ref));
     if let Some(owner) = owner {
+        checks::hears(context, owner);
         // The receiver lives as long as the controller that reads it.
         let _unheard = context.triggers.send(ObjectRef::from_obj(owner));
     }
@@ -96,7 +132,7 @@ async fn make(context: &Context, key: Key, at_once: &Semaphore) -> Key {
             // The watch shows it soon; until then it counts as being made.
             Ok(()) => {
                 let shown = context.checks_show(&key);
-                let _late = tokio::time::timeout(back_off(failures), shown).await;
+                let _late = tokio::time::timeout(SHOWN_WITHIN, shown).await;
             }
             Err(error) => {
                 context.telemetry.reconcile_failed("CreateCheck");

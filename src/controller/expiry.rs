@@ -206,7 +206,7 @@ pub(super) fn of_outcomes(
     let now = clock::now();
     let warning = context.settings.expiry.warning.max(interval);
     let beside = outcomes.iter().flat_map(|outcome| {
-        let evidence = outcome.evidence.as_ref();
+        let evidence = outcome.evidence.as_deref();
         let findings = evidence.map_or_else(Vec::new, |evidence| {
             let complaint = outcome.target.complaint.as_ref();
             let subject = Subject { namespace, image: &evidence.image, complaint };

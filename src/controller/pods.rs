@@ -64,11 +64,12 @@ impl Index {
     /// A pod is there, new or changed. Returns what changed.
     pub fn apply(&mut self, pod: &Pod) -> BTreeSet<Key> {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-        self.listings.saw(pod.metadata.namespace.as_deref().unwrap_or_default(), uid);
         let known = self.pods.contains_key(uid);
         if !known && !target::waits_for_image(pod) {
             return BTreeSet::new();
         }
+        // Of what a list lacks only those are of interest that the index knows.
+        self.listings.saw(pod.metadata.namespace.as_deref().unwrap_or_default(), uid);
         let PodState { mut failing, started, images } = target::read_pod(pod);
         let before = self.pods.remove(uid);
         if let Some(before) = &before {

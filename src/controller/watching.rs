@@ -28,7 +28,7 @@ use listings::Scope;
 use merged::Merged;
 
 /// How many objects a page of a paged list has.
-const PAGE: u32 = 500;
+const PAGE: u32 = 200;
 
 /// Watches all objects of these namespaces, or of the cluster where none is named: for ever,
 /// with back-off, and each namespace for itself.

@@ -4,10 +4,10 @@
 use crate::access::Gap;
 use crate::api::{Confidence, Severity};
 use crate::complaint::Complaint;
-use crate::image::{ImageError, ImageRef};
+use crate::image::{Host, ImageError, ImageRef};
 
 use super::catalogue::Code;
-use super::{Diagnosis, Finding, Progress, Subject, Verdict, credentials, quote, words};
+use super::{Diagnosis, Finding, Progress, Subject, Verdict, credentials, quote, setting, words};
 
 /// Says what the kubelet's own refusals mean, for which no registry is asked, and what a
 /// broken pull secret means. `None` where the registry has to be asked.
@@ -66,6 +66,19 @@ pub fn skipped(message: String, remedy: String) -> Diagnosis {
         findings: vec![Finding::new(Code::ProbeSkipped, Confidence::Certain, message, remedy)],
         progress: Progress::default(),
     }
+}
+
+/// Says that the registry will be asked for an image when others have had their turn.
+pub fn put_off(image: &str, registry: &Host) -> Diagnosis {
+    let message = format!(
+        "{image} waits for its turn: {registry} is asked for so many images that not all are looked at yet"
+    );
+    let remedy = setting::of_controller(
+        "Wait, or have the registry asked for more at once",
+        "probesPerSecond=20",
+        "--probes-per-second 20",
+    );
+    skipped(message, remedy)
 }
 
 /// Says what is wrong with a host whose port no connection can have. The grammar of

@@ -10,8 +10,8 @@ const MOST_BYTES: usize = 32 * 1024;
 /// Events that makes 120.
 const MOST_LINES: usize = 95;
 
-/// Cuts probes except for the first, then the names of the lower findings, then those
-/// findings, then what is left of both, until the status fits; never Ready's message nor the
+/// Cuts probes except for the first, then the names of the lower findings, then all but one of the
+/// first one's, then those findings, then what is left of both, until the status fits; never Ready's message nor the
 /// first remedy.
 pub(super) fn fit(status: &mut RegistryCheckStatus) {
     while bytes(status) > MOST_BYTES || lines(status) > MOST_LINES {
@@ -23,6 +23,14 @@ pub(super) fn fit(status: &mut RegistryCheckStatus) {
         if let Some(finding) = lower.rev().find(|finding| has_names(finding)) {
             finding.images.clear();
             finding.pods.clear();
+            continue;
+        }
+        // A cause says more than the names of more pods, and does not come and go with them.
+        if let [first, _, ..] = status.findings.as_mut_slice()
+            && (first.images.len() > 1 || first.pods.len() > 1)
+        {
+            first.images.truncate(1);
+            first.pods.truncate(1);
             continue;
         }
         if status.findings.len() > 1 {

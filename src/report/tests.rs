@@ -338,37 +338,44 @@ fn an_answered_request_is_written_down() {
     assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
 }
 
-/// Whether a change of the last status is worth writing.
+/// What a change of the last status tells.
 #[track_caller]
-fn check_new(change: impl FnOnce(&mut RegistryCheckStatus), expected: bool) {
+fn check_tells(make: impl FnOnce(&mut RegistryCheckStatus), expected: Option<Change>) {
     let previous = history(&[Code::TagNotFound]).pop().unwrap();
     let mut next = previous.clone();
-    change(&mut next);
-    assert_eq!(says_something_new(&previous, &next), expected);
+    make(&mut next);
+    assert_eq!(change(&previous, &next), expected);
 }
 
 #[test]
 fn times_and_probes_alone_are_nothing_new() {
-    check_new(|_| {}, false);
-    check_new(|status| status.last_probe_time = Some(at(60)), false);
-    check_new(|status| status.next_probe_time = Some(at(90)), false);
-    check_new(|status| status.findings[0].last_seen = at(60), false);
-    check_new(|status| status.probes.clear(), false);
+    check_tells(|_| {}, None);
+    check_tells(|status| status.last_probe_time = Some(at(60)), None);
+    check_tells(|status| status.next_probe_time = Some(at(90)), None);
+    check_tells(|status| status.findings[0].last_seen = at(60), None);
+    check_tells(|status| status.probes.clear(), None);
 }
 
 #[test]
 fn conditions_findings_and_pods_are_something_new() {
-    check_new(|status| status.conditions[0].status = True, true);
-    check_new(|status| "Other".clone_into(&mut status.conditions[0].reason), true);
-    check_new(|status| "Other.".clone_into(&mut status.findings[0].message), true);
-    check_new(|status| status.findings.clear(), true);
-    check_new(|status| status.affected_pods = 3, true);
-    check_new(|status| status.observed_generation = Some(4), true);
-    check_new(|status| status.last_handled_reconcile_at = Some("now".to_owned()), true);
+    check_tells(|status| status.conditions[0].status = True, Some(Change::Verdict));
+    check_tells(|status| status.observed_generation = Some(4), Some(Change::Verdict));
+    let answered =
+        |status: &mut RegistryCheckStatus| status.last_handled_reconcile_at = Some(String::new());
+    check_tells(answered, Some(Change::Verdict));
+    check_tells(|status| status.findings.clear(), Some(Change::Cause));
+    check_tells(|status| status.findings[0].remedy.push_str("Or else."), Some(Change::Cause));
+    check_tells(|status| status.affected_pods = 3, Some(Change::Extent));
+    check_tells(|status| status.findings[0].pods.clear(), Some(Change::Extent));
+    check_tells(
+        |status| "Other.".clone_into(&mut status.findings[0].message),
+        Some(Change::Extent),
+    );
+    check_tells(|status| status.conditions[1].reason.push_str("Other"), Some(Change::Extent));
 }
 
 #[test]
 fn the_same_outcome_again_is_nothing_new() {
     let history = history(&[Code::TagNotFound, Code::TagNotFound]);
-    assert!(!says_something_new(&history[0], &history[1]));
+    assert_eq!(change(&history[0], &history[1]), None);
 }

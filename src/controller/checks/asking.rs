@@ -10,19 +10,19 @@ use crate::probe::{Options, Prober};
 use crate::server::Work;
 
 use super::super::{Context, clock, due};
-use super::memory::is_asked_for;
+use super::memory::{is_asked_for, knows};
 use super::probing::{Ground, Lax, Question};
-use super::sharing::{Answer, Asked, LONGEST};
+use super::sharing::{AGAIN, Answer, Asked, LONGEST};
 
 /// Waits for the turn and probes, or waits for what another check asks or has asked.
 pub(super) async fn ask(
     context: &Context,
     check: &RegistryCheck,
     ground: &Ground,
-    (_, source, platform, of_spec): &Question<'_>,
+    (written, source, platform, of_spec): &Question<'_>,
     image: &ImageRef,
     work: &Work,
-) -> Evidence {
+) -> Arc<Evidence> {
     let asked = Arc::new(Asked {
         image: image.clone(),
         platform: platform.cloned(),
@@ -38,7 +38,8 @@ pub(super) async fn ask(
         Lax::Yes(prober, _) if *of_spec => (prober, Answer::default(), None),
         Lax::No | Lax::Yes(..) | Lax::Refused(_) => {
             let prober = &context.prober;
-            let within = within(context, check);
+            let is_new = !of_spec && !knows(context, check, written, source);
+            let within = within(context, check, if is_new { LONGEST } else { AGAIN });
             if let Some(answer) = context.answers.known(&asked, within) {
                 (prober, answer, None)
             } else {
@@ -58,19 +59,19 @@ pub(super) async fn ask(
         work.gets_on();
         let evidence = probe(context, prober, &asked).await;
         drop(turn);
-        evidence
+        Arc::new(evidence)
     });
-    let evidence = awaited.await.clone();
+    let evidence = Arc::clone(awaited.await);
     work.gets_on();
     evidence
 }
 
 /// How old an answer may be: an answer that somebody asks for by hand is a new one.
-fn within(context: &Context, check: &RegistryCheck) -> Duration {
+fn within(context: &Context, check: &RegistryCheck, longest: Duration) -> Duration {
     if is_asked_for(context, check) {
         return Duration::ZERO;
     }
-    LONGEST.min(due::interval(&check.spec) * 3 / 4)
+    longest.min(due::interval(&check.spec) * 3 / 4)
 }
 
 async fn probe(context: &Context, prober: &Prober, asked: &Asked) -> Evidence {

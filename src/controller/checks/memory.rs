@@ -1,6 +1,6 @@
 //! Memory: what is known of a check between two reconciles. Losing it costs one probe.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -14,10 +14,10 @@ use crate::resolve::Versions;
 use crate::target::{SecretSource, Target};
 
 use super::super::Context;
+use super::Error;
+use super::pace::Pace;
+use super::probing::is_put_off;
 use super::recall::Recalled;
-
-/// The shortest time between two looks at one check.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// What is remembered of one check.
 #[derive(Debug, Default)]
@@ -31,8 +31,10 @@ pub(crate) struct Memory {
     pub(super) recalled: Recalled,
     /// What pods were told, by their uid and the code.
     pub(super) told: HashMap<(String, String), Told>,
-    /// When a reconcile ended last.
-    pub(super) looked_at: Option<Instant>,
+    /// How often it is looked at and written.
+    pub(super) pace: Pace,
+    /// The resource version of the status that was written last.
+    pub(super) written: Option<String>,
     pub(super) said_at: Option<Timestamp>,
     pub(super) failures: u32,
 }
@@ -79,6 +81,23 @@ pub(super) fn is_asked_for(context: &Context, check: &RegistryCheck) -> bool {
     check.requested_at() != known
 }
 
+/// Whether something is known of an image with the secrets of one source.
+pub(super) fn knows(
+    context: &Context,
+    check: &RegistryCheck,
+    image: &str,
+    source: &SecretSource,
+) -> bool {
+    let memory = context.memory();
+    let outcomes = memory.get(&uid_of(check)).map(|memory| memory.outcomes.keys());
+    outcomes.into_iter().flatten().any(|(of, from, _)| of == image && from == source)
+}
+
+/// Whether a check was probed since this process began.
+pub(super) fn was_probed(context: &Context, check: &RegistryCheck) -> bool {
+    context.memory().get(&uid_of(check)).is_some_and(|memory| memory.probed.is_some())
+}
+
 /// The outcomes that still hold: none where a probe is due.
 pub(super) fn remembered(
     context: &Context,
@@ -113,8 +132,8 @@ pub(super) fn remember(
 ) -> Option<Probed> {
     let mut memory = context.memory();
     let memory = memory.entry(uid_of(check)).or_default();
-    memory.outcomes =
-        outcomes.iter().map(|outcome| (target_key(&outcome.target), outcome.clone())).collect();
+    let found = outcomes.iter().filter(|outcome| !is_put_off(outcome));
+    memory.outcomes = found.map(|outcome| (target_key(&outcome.target), bare(outcome))).collect();
     memory.versions = versions;
     memory.generation = check.metadata.generation;
     memory.requested_at = check.requested_at().map(str::to_owned);
@@ -123,6 +142,20 @@ pub(super) fn remember(
         (new, old) => new.or(old),
     };
     memory.probed
+}
+
+/// An outcome without the pods, which the next look sees for itself.
+fn bare(outcome: &Outcome) -> Outcome {
+    let Target { image, secrets, complaint, pods: _, fresh } = &outcome.target;
+    let target = Target {
+        image: image.clone(),
+        secrets: secrets.clone(),
+        complaint: complaint.clone(),
+        pods: Vec::new(),
+        fresh: *fresh,
+    };
+    let (diagnosis, evidence) = (outcome.diagnosis.clone(), outcome.evidence.clone());
+    Outcome { target, diagnosis, evidence }
 }
 
 /// Forgets Pullable results for pods: whatever the kubelet says next is about a new attempt,
@@ -135,26 +168,49 @@ pub(super) fn forget_pullable(context: &Context, check: &RegistryCheck) {
     }
 }
 
+/// A pod of a check changed.
+pub(crate) fn hears(context: &Context, check: &RegistryCheck) {
+    context.memory().entry(uid_of(check)).or_default().pace.hears(Instant::now());
+}
+
+/// No pod has changed for a while, or for `long`: which checks wait for more of them, by their uid.
+pub(crate) fn release(context: &Context, long: bool) -> HashSet<String> {
+    let now = Instant::now();
+    let mut memory = context.memory();
+    let waiting = memory
+        .iter_mut()
+        .filter_map(|(uid, memory)| memory.pace.release(long, now).then(|| uid.clone()));
+    waiting.collect()
+}
+
 /// How long to wait before the next look at a check, so that a storm of pods costs a few looks
 /// and not one for each pod.
 pub(super) fn pause(context: &Context, check: &RegistryCheck) -> Option<Duration> {
-    let memory = context.memory();
-    let looked_at = memory.get(&uid_of(check))?.looked_at?;
-    let left = BETWEEN_LOOKS.checked_sub(looked_at.elapsed())?;
-    (!left.is_zero()).then_some(left)
+    let mut memory = context.memory();
+    let memory = memory.get_mut(&uid_of(check))?;
+    let is_other = memory.generation != check.metadata.generation
+        || memory.requested_at.as_deref() != check.requested_at();
+    memory.pace.wait(is_other, Instant::now())
 }
 
-/// Notes that a look at a check ended, and forgets a check that went meanwhile.
-pub(super) fn looked(context: &Context, check: &RegistryCheck, succeeded: bool) {
+/// Notes that a look at a check ended, and forgets a check that went meanwhile. Returns after how
+/// long it is looked at again.
+pub(super) fn looked(
+    context: &Context,
+    check: &RegistryCheck,
+    result: &Result<Option<Duration>, Error>,
+) -> Option<Duration> {
+    let next = result.as_ref().ok().copied().flatten();
     let now = context.checks.get(&ObjectRef::from_obj(check));
     let is_gone = now.is_none_or(|now| now.metadata.uid != check.metadata.uid);
     let mut memory = context.memory();
     if is_gone {
         memory.remove(&uid_of(check));
     } else if let Some(memory) = memory.get_mut(&uid_of(check)) {
-        memory.looked_at = Some(Instant::now());
-        if succeeded {
+        if result.is_ok() {
             memory.failures = 0;
         }
+        return memory.pace.looked(next, Instant::now());
     }
+    next
 }

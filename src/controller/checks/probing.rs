@@ -1,7 +1,8 @@
 //! Probing: each target of a check becomes an outcome.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt};
 
@@ -26,6 +27,9 @@ use super::{Error, vantage, workload};
 
 /// How many images of one check are probed at once.
 const PROBES_AT_ONCE: usize = 4;
+/// After how long no more of them are begun in one look: what is known is written, and the others
+/// are asked for in the next look.
+const A_WHILE: Duration = Duration::from_secs(10);
 
 /// What the probes of a check rest on.
 pub(super) struct Ground {
@@ -198,18 +202,22 @@ pub(super) async fn outcomes(
         })
         .collect();
     let answers = questions.into_iter().map(|(question, image)| async move {
+        if began.elapsed() >= A_WHILE {
+            return None;
+        }
         let evidence = ask(context, check, ground, &question, &image, work).await;
-        (question, evidence)
+        Some((question, evidence))
     });
-    let answers: BTreeMap<Question<'_>, Evidence> =
-        stream::iter(answers.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await;
+    let answers = stream::iter(answers.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE);
+    let answers = answers.filter_map(std::future::ready);
+    let answers: BTreeMap<Question<'_>, Arc<Evidence>> = answers.collect().await;
     let since = is_asked_for(context, check).then_some(began);
     let answers = &answers;
     let outcomes = targets.iter().zip(settled).map(|(target, settled)| async move {
         match (settled, answers.get(&question(target, ground))) {
             (Some(settled), _) => settled,
             (None, Some(evidence)) => {
-                let (facts, evidence) = (ground.node(target), evidence.clone());
+                let (facts, evidence) = (ground.node(target), Arc::clone(evidence));
                 let evidence =
                     vantage::with_node(context, check, target, facts, since, evidence).await;
                 work.gets_on();
@@ -217,13 +225,26 @@ pub(super) async fn outcomes(
                 outcome(check, target, ground, evidence, is_namespaced)
             }
             (None, None) => {
-                let message = format!("{} was not looked at yet", target.image);
-                let diagnosis = diagnose::skipped(message, String::new());
+                let diagnosis = put_off(target);
                 Outcome { target: target.clone(), diagnosis, evidence: None }
             }
         }
     });
     stream::iter(outcomes.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await
+}
+
+fn put_off(target: &Target) -> Diagnosis {
+    match ImageRef::parse(&target.image) {
+        Ok(image) => diagnose::put_off(&target.image, image.registry()),
+        Err(error) => diagnose::invalid_reference(&error),
+    }
+}
+
+/// Whether an image was not asked for yet.
+pub(super) fn is_put_off(outcome: &Outcome) -> bool {
+    outcome.evidence.is_none()
+        && outcome.diagnosis.findings.iter().any(|finding| finding.code == Code::ProbeSkipped)
+        && outcome.diagnosis == put_off(&outcome.target)
 }
 
 /// What a probe is about: the image, with whose secrets, for which platform, and whether the
@@ -320,7 +341,7 @@ fn outcome(
     check: &RegistryCheck,
     target: &Target,
     ground: &Ground,
-    evidence: Evidence,
+    evidence: Arc<Evidence>,
     is_namespaced: bool,
 ) -> Outcome {
     let image = &evidence.image;

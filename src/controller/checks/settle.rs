@@ -1,15 +1,18 @@
 //! Settle: a report becomes Events and a status, while this process leads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::api::{DeleteParams, Preconditions};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use tracing::{info, warn};
 
 use crate::api::{RegistryCheck, RegistryCheckStatus};
 use crate::publish;
-use crate::report::{self, About, Announcement, Beside, EventKind, Idle, News, Report, Times};
+use crate::report::{
+    self, About, Announcement, Beside, Change, EventKind, Idle, News, Report, Times,
+};
 
 use super::super::{Context, chain, clock, due};
 use super::Error;
@@ -30,8 +33,13 @@ pub(super) async fn settle(
     beside: &[Beside],
     probed: Option<Probed>,
 ) -> Result<(), Error> {
-    for _ in 0..ATTEMPTS_TO_WRITE {
-        let Some(current) = read(&context.client, check).await? else { return Ok(()) };
+    for attempt in 0..ATTEMPTS_TO_WRITE {
+        let shown = if attempt == 0 { shown(context, check) } else { None };
+        let current = match shown {
+            Some(shown) => Some(shown),
+            None => read(&context.client, check).await?,
+        };
+        let Some(current) = current else { return Ok(()) };
         // What was probed is what the spec was then; a change of it has its own reconcile.
         if current.metadata.uid != check.metadata.uid
             || current.metadata.generation != check.metadata.generation
@@ -51,6 +59,7 @@ pub(super) async fn settle(
             next_probe: probed.map(|probed| probed.next),
         };
         let Report { status, announcements } = report::report(&current, news, beside, times);
+        let change = report::change(&previous, &status);
         for announcement in &announcements {
             say(context, &current, announcement, now).await?;
         }
@@ -59,7 +68,7 @@ pub(super) async fn settle(
             let most = due::interval(&current.spec).mul_f64(0.9);
             previous.last_probe_time.is_none_or(|last| clock::between(last, probed.at) >= most)
         });
-        if !on_interval && !report::says_something_new(&previous, &status) {
+        if !on_interval && !is_to_write(context, &current, change) {
             return Ok(());
         }
         if !context.leadership.is_current() {
@@ -67,11 +76,36 @@ pub(super) async fn settle(
         }
         let written = publish::write_status(&context.client, &current, &status).await;
         context.telemetry.wrote_status(written.is_ok());
-        if written.map_err(Error::Publish)?.is_some() {
+        if let Some(written) = written.map_err(Error::Publish)? {
+            let mut memory = context.memory();
+            let memory = memory.entry(uid_of(&current)).or_default();
+            memory.pace.is_written(true);
+            memory.written = written.metadata.resource_version;
             return Ok(());
         }
     }
     Err(Error::Conflict)
+}
+
+/// The check as the watch shows it, where that is not older than what was written last. Whatever
+/// somebody else has changed since then refuses the status that is computed from it.
+fn shown(context: &Context, check: &RegistryCheck) -> Option<RegistryCheck> {
+    let shown = context.checks.get(&ObjectRef::from_obj(check))?;
+    let memory = context.memory();
+    let written = memory.get(&uid_of(check)).and_then(|memory| memory.written.as_ref());
+    let is_known = written.is_none() || written == shown.metadata.resource_version.as_ref();
+    is_known.then(|| shown.as_ref().clone())
+}
+
+/// Whether a status with this change is to be written now, and not later with more.
+fn is_to_write(context: &Context, check: &RegistryCheck, change: Option<Change>) -> bool {
+    let mut memory = context.memory();
+    let pace = &mut memory.entry(uid_of(check)).or_default().pace;
+    let Some(change) = change else {
+        pace.is_written(false);
+        return false;
+    };
+    pace.is_to_write(change, Instant::now())
 }
 
 /// Creates the Event, if its pod is among the few that are told and was not told yet. One

@@ -15,9 +15,12 @@ use crate::evidence::{End, Evidence};
 use crate::image::ImageRef;
 use crate::image::platform::Platform;
 
-/// How long a refusal is shared at most. A check that fails asks again after a minute, so that it is
-/// never told its own last answer.
-pub(super) const LONGEST: Duration = Duration::from_secs(45);
+/// How long a refusal is shared at most: with pods that fail for the first time, so that a minute in
+/// which many do costs one probe.
+pub(super) const LONGEST: Duration = Duration::from_secs(90);
+/// How long with those that have asked before, or whom no pod waits for. A check that fails asks again
+/// after a minute, so that it is never told its own last answer.
+pub(super) const AGAIN: Duration = Duration::from_secs(45);
 
 /// What is asked.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub(super) struct Asked {
 }
 
 /// An answer, or the place where it will be.
-pub(super) type Answer = Arc<OnceCell<Evidence>>;
+pub(super) type Answer = Arc<OnceCell<Arc<Evidence>>>;
 
 /// The answers of the last seconds, and those that are awaited, by the image.
 #[derive(Debug, Default)]
@@ -125,12 +128,12 @@ mod tests {
         })
     }
 
-    fn ended(end: End) -> Evidence {
+    fn ended(end: End) -> Arc<Evidence> {
         let image = ImageRef::parse("a.test/shop/api:v1").unwrap();
-        Evidence::begun(image, Vantage::Pod, Attempt::new(None, Vec::new(), end))
+        Arc::new(Evidence::begun(image, Vantage::Pod, Attempt::new(None, Vec::new(), end)))
     }
 
-    fn refused() -> Evidence {
+    fn refused() -> Arc<Evidence> {
         ended(End::Challenged { scheme: Scheme::Bearer })
     }
 

@@ -1,5 +1,6 @@
 //! Vantage: whether a node is to be asked too, and what it sees.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::{Confidence, RegistryCheck, RegistryCheckStatus, Severity, VantageChoice};
@@ -47,8 +48,8 @@ pub(super) async fn with_node(
     target: &Target,
     facts: Option<(&str, &NodeFacts)>,
     since: Option<Instant>,
-    mut evidence: Evidence,
-) -> Evidence {
+    evidence: Arc<Evidence>,
+) -> Arc<Evidence> {
     let previous = check.status.clone().unwrap_or_default();
     let considered = Considered {
         namespace: check.metadata.namespace.as_deref().unwrap_or_default(),
@@ -59,8 +60,7 @@ pub(super) async fn with_node(
     };
     let Some(why) = why(&considered) else { return evidence };
     let view = view(context, check, facts, since, why, &evidence).await;
-    evidence.node = view.map(Box::new);
-    evidence
+    Arc::new(Evidence { node: view.map(Box::new), ..Arc::unwrap_or_clone(evidence) })
 }
 
 /// Why a node is to be asked; `None` where it is not.

@@ -56,11 +56,12 @@ fn what_can_be_pulled_stays_ready_and_is_warned_of_once() {
 
     let same = report_with(Some(&first.status), News::Outcomes(&outcomes), &beside, 60);
     assert_eq!(said(&same), []);
-    assert!(!says_something_new(&first.status, &same.status));
+    assert_eq!(change(&first.status, &same.status), None);
     let other = [ending(CredentialExpiring, "regcred", "2026-01-04T00:00:00Z")];
     let other = report_with(Some(&same.status), News::Outcomes(&outcomes), &other, 120);
     assert_eq!(said(&other), [("CredentialExpiring", Warning)], "another token");
-    assert!(says_something_new(&same.status, &other.status), "a date is more than a number");
+    let change = change(&same.status, &other.status);
+    assert_eq!(change, Some(Change::Cause), "a date is more than a number");
     let gone = report_with(Some(&other.status), News::Outcomes(&outcomes), &[], 180);
     assert_eq!((codes(&gone), said(&gone)), (vec!["Pullable"], vec![]));
 }

@@ -86,9 +86,9 @@ fn probes_are_cut_before_names_and_names_before_findings() {
     assert_eq!(kept(1, 10), (5, 1, 1));
     assert_eq!(kept(2, 10), (3, 2, 2));
     assert_eq!(kept(3, 10), (1, 2, 3));
-    assert_eq!(kept(4, 10), (1, 1, 3));
-    assert_eq!(kept(50, 10), (1, 1, 3));
-    assert_eq!(kept(50, 1_000), (2, 1, 3));
+    assert_eq!(kept(4, 10), (1, 1, 4));
+    assert_eq!(kept(50, 10), (1, 1, 4));
+    assert_eq!(kept(50, 1_000), (3, 1, 3));
     assert_eq!(kept(50, 10_000), (5, 1, 1));
 }
 

@@ -68,7 +68,7 @@ fn evidence(provider: End, check_acr: End, pulled: Option<End>) -> Evidence {
 
 fn rows(evidence: Evidence) -> Vec<ProbeStatus> {
     let outcome = outcome("shop.azurecr.io/a", 1, Code::CredentialRejected);
-    probed(None, &[Outcome { evidence: Some(evidence), ..outcome }], 0).status.probes
+    probed(None, &[Outcome { evidence: Some(Arc::new(evidence)), ..outcome }], 0).status.probes
 }
 
 #[track_caller]

@@ -117,7 +117,7 @@ fn with_evidence(image: &str, secret: &str, end: End) -> Outcome {
         attempts: vec![attempt(Some(secret), end, StepName::Token)],
         ..Evidence::begun(ImageRef::parse(image).unwrap(), Vantage::Pod, opening)
     };
-    Outcome { evidence: Some(evidence), ..outcome(image, 1, code) }
+    Outcome { evidence: Some(Arc::new(evidence)), ..outcome(image, 1, code) }
 }
 
 /// The rows of probes: image, credential, outcome.
@@ -167,10 +167,10 @@ fn probes_have_at_most_five_rows() {
 #[test]
 fn without_a_credential_the_row_is_anonymous() {
     let mut outcome = with_evidence("r.test/a", "s", refused());
-    let evidence = outcome.evidence.as_mut().unwrap();
+    let evidence = Arc::make_mut(outcome.evidence.as_mut().unwrap());
     evidence.attempts.clear();
     check_probes(&[outcome.clone()], &[("r.test/a", "anonymous", "CredentialRejected")]);
-    let evidence = outcome.evidence.as_mut().unwrap();
+    let evidence = Arc::make_mut(outcome.evidence.as_mut().unwrap());
     evidence.anonymous = Some(attempt(None, refused(), StepName::Manifest));
     check_probes(&[outcome], &[("r.test/a", "anonymous", "CredentialRejected")]);
 }
@@ -184,7 +184,7 @@ fn each_row_has_the_code_of_its_own_credential() {
         ..finding(Code::NotFoundOrNotAuthorized)
     };
     outcome.diagnosis.findings.push(other);
-    let evidence = outcome.evidence.as_mut().unwrap();
+    let evidence = Arc::make_mut(outcome.evidence.as_mut().unwrap());
     evidence.attempts.push(attempt(Some("t"), refused(), StepName::Manifest));
     let expected = [
         ("r.test/a", "secret s (key r.test)", "CredentialRejected"),

@@ -1,5 +1,7 @@
 //! The situations that the texts of `kubectl describe` are written for.
 
+use std::sync::Arc;
+
 use registrycheck::complaint::Complaint;
 use registrycheck::diagnose::{self, Subject};
 use registrycheck::evidence::Evidence;
@@ -83,7 +85,7 @@ fn outcome(secrets: &[&str], pods: Vec<PodRef>, cause: &str, evidence: Value) ->
         pods,
         fresh: false,
     };
-    Outcome { target, diagnosis, evidence: Some(evidence) }
+    Outcome { target, diagnosis, evidence: Some(Arc::new(evidence)) }
 }
 
 /// Evidence of an image whose registry wants a token.
