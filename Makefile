@@ -27,7 +27,7 @@ help:
 	  'make monitoring-test  the alerts, by promtool' \
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
-	  'make bench    what a check, a start, a scrape and a storm of PODS=10000 cost, each beside a reference' \
+	  'make bench    what it costs: writes docs/benchmarks.md, with PODS, IMAGES and ROUNDS as they are set' \
 	  'make reproducible  two builds from two clones, which must be the same bytes' \
 	  'make image    the container image, as a file for `ctr images import`' \
 	  'make update   writes again what is generated: crds/, deploy/, docs/ and the chart'
@@ -170,20 +170,37 @@ end-to-end:
 	  cargo test --locked --quiet --test integration -- --skip end_to_end; \
 	fi
 
-# PODS is how many fail in the storm. It asserts nothing: how fast is fast enough is for whoever reads the table.
+# PODS is how many fail in the storm, IMAGES how many of one registry are wanted, ROUNDS how many
+# intervals the long tail lasts (144 are a day). It asserts nothing: the table says what misses its target.
 PODS ?= 10000
+IMAGES ?= 10000
+ROUNDS ?= 6
+figures := $(abspath $(target))/figures.jsonl
+# Each part has a cluster of its own: what one leaves behind is no burden of the next.
+measure := REGISTRYCHECK_FIGURES=$(figures) REGISTRYCHECK_BENCH=$(abspath $(target))/bench \
+  REGISTRYCHECK_BINARY=$(abspath $(target))/release/registrycheck tests/cluster/up --
 .PHONY: bench
 bench: ground
 	$(say) 'Building registrycheck and what it is compared with'
-	cargo build --locked --release --bin registrycheck
+	cargo build --locked --release --bin registrycheck --example load --example scrape
 	cd tests/cluster/bench && go build -o $(abspath $(target))/bench .
-	$(say) 'Comparing'
-	@tests/cluster/up -- $(abspath $(target))/bench compare $(abspath $(target))/release/registrycheck
-	@tests/cluster/up -- $(abspath $(target))/bench start $(abspath $(target))/release/registrycheck crds/registrycheck.yaml
-	cargo run --locked --release --example scrape
-	cargo build --locked --release --example storm
-	@REGISTRYCHECK_BINARY=$(abspath $(target))/release/registrycheck \
-	  tests/cluster/up -- $(abspath $(target))/release/examples/storm storm $(PODS)
+	rm -f $(figures)
+	$(say) 'One probe, beside crane'
+	@$(measure) $(abspath $(target))/bench compare $(abspath $(target))/release/registrycheck
+	$(say) 'A start and an end'
+	@$(measure) $(abspath $(target))/bench start $(abspath $(target))/release/registrycheck crds/registrycheck.yaml
+	$(say) 'A scrape'
+	@REGISTRYCHECK_FIGURES=$(figures) $(abspath $(target))/release/examples/scrape
+	$(say) 'Pods that do not fail'
+	@$(measure) $(abspath $(target))/release/examples/load rest
+	$(say) 'A storm of $(PODS) pods'
+	@$(measure) $(abspath $(target))/release/examples/load storm $(PODS)
+	$(say) '$(IMAGES) images of one registry'
+	@$(measure) $(abspath $(target))/release/examples/load images $(IMAGES)
+	$(say) 'The long tail, for $(ROUNDS) intervals'
+	@$(measure) $(abspath $(target))/release/examples/load tail $(ROUNDS)
+	@$(abspath $(target))/release/examples/load collect $(figures) docs/benchmarks.json
+	@UPDATE=1 cargo test --locked --quiet --test integration the_page_of_benchmarks_is_fresh
 
 # What is committed, built twice.
 .PHONY: reproducible

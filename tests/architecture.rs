@@ -42,6 +42,8 @@ const PURE: &[&str] = &[
     "node",
     "report.rs",
     "report",
+    "controller/by_namespace.rs",
+    "controller/checks/pace.rs",
     "controller/due.rs",
     "controller/expiry/ledger.rs",
     "controller/ownership.rs",

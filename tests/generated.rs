@@ -8,6 +8,7 @@ use registrycheck::install;
 mod alerts;
 mod api;
 mod azure;
+mod benchmarks;
 mod chart;
 mod command_line;
 mod examples;
@@ -51,6 +52,11 @@ fn the_page_of_findings_is_fresh() {
 #[test]
 fn the_page_of_azure_is_fresh() {
     check("docs/azure.md", &azure::page());
+}
+
+#[test]
+fn the_page_of_benchmarks_is_fresh() {
+    check("docs/benchmarks.md", &benchmarks::page());
 }
 
 #[test]

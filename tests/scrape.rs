@@ -21,6 +21,11 @@ use registrycheck::server::{self, Telemetry};
 use serde_json::json;
 use tokio::net::TcpListener;
 
+#[path = "figures.rs"]
+mod figures;
+
+use figures::Figure;
+
 const CHECKS: usize = 2_000;
 const NAMESPACES: usize = 100;
 const SCRAPES: usize = 200;
@@ -81,7 +86,11 @@ async fn main() {
     let (ours, plain) = (spread(ours), spread(plain));
     row("over HTTP, from the checks", ours);
     row("as many gauges of prometheus-client, in memory", plain);
-    println!("ratio of the medians: {:.2}", ours[0].as_secs_f64() / plain[0].as_secs_f64());
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
+    let reference = Some(("as many plain gauges", milliseconds(plain[0])));
+    let (part, what) = (format!("/metrics of {CHECKS} checks"), "a scrape");
+    Figure { part: &part, what, unit: "ms", ours: milliseconds(ours[0]), reference, most: None }
+        .say();
 }
 
 fn gauges(series: usize) -> Registry {

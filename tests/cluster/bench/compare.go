@@ -19,9 +19,13 @@ import (
 
 var ctx = context.Background()
 
+// latencies are of the way back, in milliseconds.
+var latencies = []int{0, 10, 50}
+
 const (
-	runs    = 20
-	latency = 30 // milliseconds, on the way back
+	runs = 20
+	// most is how many times the reference a probe may take.
+	most = 1.1
 	// The proxy listens at another port of the registry's own address, so that
 	// name and certificate are the registry's.
 	listen   = "10.0.0.22:8443"
@@ -29,16 +33,16 @@ const (
 	image    = "anonymous.test:8443/shop/api:v1"
 )
 
-// startProxy makes the way to the registry slow.
-func startProxy() error {
+// startProxy makes the way to the registry slow; whoever calls it stops it.
+func startProxy(latency int) (*toxiproxy.Proxy, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	proxy := toxiproxy.NewProxy(server, "registry", listen, upstream)
 	if err := proxy.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	toxic := fmt.Sprintf(`{"type": "latency", "attributes": {"latency": %d}}`, latency)
 	_, err := proxy.Toxics.AddToxicJson(strings.NewReader(toxic))
-	return err
+	return proxy, err
 }
 
 // sample is how long one run took, in milliseconds: all of it, and to the manifest.
@@ -49,9 +53,20 @@ func compare(registrycheck string) error {
 	if state == "" {
 		return errors.New("this needs the test ground: run make bench")
 	}
-	if err := startProxy(); err != nil {
+	for _, latency := range latencies {
+		if err := compareAt(registrycheck, state, latency); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compareAt(registrycheck, state string, latency int) error {
+	proxy, err := startProxy(latency)
+	if err != nil {
 		return err
 	}
+	defer proxy.Stop()
 	own, err := os.Executable()
 	if err != nil {
 		return err
@@ -78,8 +93,7 @@ func compare(registrycheck string) error {
 			}
 		}
 	}
-	show(samples)
-	return nil
+	return show(samples, latency)
 }
 
 func measure(arguments, environment []string) (sample, error) {
@@ -125,17 +139,21 @@ func afterManifest(output []byte) (float64, error) {
 	return after, nil
 }
 
-func show(samples map[string][]sample) {
+func show(samples map[string][]sample, latency int) error {
 	whole := func(s sample) float64 { return s.whole }
 	toManifest := func(s sample) float64 { return s.toManifest }
 	ours := samples["registrycheck"]
-	fmt.Printf("%d runs each, in turns; %d ms of latency; medians\n\n", runs, latency)
-	fmt.Printf("%-14s %-46s %14s %10s %6s\n", "", "crane's library", "registrycheck", "", "ratio")
-	row := func(what, other string, own, others float64) {
-		fmt.Printf("%-14s %-36s %6.1f ms %11.1f ms %10s %6.2f\n", what, other, others, own, "", own/others)
+	part := fmt.Sprintf("one probe, %d ms away", latency)
+	limit := most
+	row := func(what, name string, own, others float64) error {
+		return figure{
+			Part: part, What: what, Unit: "ms", Ours: own,
+			Reference: &reference{name, others}, Most: &limit,
+		}.say()
 	}
-	row("to manifest", "crane manifest", median(ours, toManifest), median(samples["manifest"], whole))
-	row("to verdict", "manifest, configuration, first byte", median(ours, whole), median(samples["walk"], whole))
+	return errors.Join(
+		row("to the manifest", "crane manifest", median(ours, toManifest), median(samples["manifest"], whole)),
+		row("to the verdict", "crane, manifest to layer", median(ours, whole), median(samples["walk"], whole)))
 }
 
 func median(samples []sample, of func(sample) float64) float64 {

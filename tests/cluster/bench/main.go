@@ -5,6 +5,7 @@
 //	bench start REGISTRYCHECK CRD how long the controller takes to be ready, and its memory
 //	bench manifest IMAGE          what `crane manifest` does
 //	bench walk IMAGE              manifest of a platform, configuration, and a layer's first byte
+//	bench inform KUBECONFIG       what controllers in Go do: all pods in a shared informer
 //
 // It is a module of its own, so that what it needs is no part of the cluster's build.
 package main
@@ -31,7 +32,7 @@ func run(args []string) error {
 		return start(args[1], args[2])
 	}
 	if len(args) != 2 {
-		return fmt.Errorf("usage: bench compare REGISTRYCHECK, bench start REGISTRYCHECK CRD, or bench manifest|walk IMAGE")
+		return fmt.Errorf("usage: bench compare REGISTRYCHECK, bench start REGISTRYCHECK CRD, bench manifest|walk IMAGE, or bench inform KUBECONFIG")
 	}
 	switch args[0] {
 	case "compare":
@@ -41,6 +42,8 @@ func run(args []string) error {
 		return err
 	case "walk":
 		return walk(args[1])
+	case "inform":
+		return inform(args[1])
 	}
 	return fmt.Errorf("no command is called %s", args[0])
 }

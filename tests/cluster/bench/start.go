@@ -50,13 +50,15 @@ func start(registrycheck, definition string) error {
 		}
 		kubectl = append(kubectl, milliseconds(time.Since(begun)))
 	}
-	fmt.Printf("\nFrom its start until it leads and is ready, %d times, on an API server at rest\n\n", starts)
-	fmt.Printf("%-44s %s\n", "registrycheck run", spread(ready))
-	fmt.Printf("%-44s %s\n", "kubectl get pods,registrychecks -A", spread(kubectl))
-	fmt.Printf("ratio of the medians: %.2f\n", medianOf(ready)/medianOf(kubectl))
-	fmt.Printf("%-44s %s\n", "from SIGTERM to its end", spread(ended))
-	fmt.Printf("memory %s after it is ready: %s\n", rest, memory)
-	return nil
+	least := []error{
+		figure{
+			Part: "start", What: "until it leads and is ready", Unit: "ms", Ours: medianOf(ready),
+			Reference: &reference{"kubectl get, the same lists", medianOf(kubectl)},
+		}.say(),
+		figure{Part: "start", What: "from SIGTERM to its end", Unit: "ms", Ours: medianOf(ended)}.say(),
+	}
+	fmt.Printf("until it is ready: %s\nfrom SIGTERM: %s\nmemory %s after it is ready: %s\n", spread(ready), spread(ended), rest, memory)
+	return errors.Join(least...)
 }
 
 // one is what a start came to, in milliseconds; the memory only where it was measured.

@@ -1,12 +1,12 @@
 //! Registries where nothing can be pulled, each repository for a reason of its own; they count what
 //! they are asked.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum_server::Handle;
 use rcgen::{Issuer, KeyPair};
@@ -35,18 +35,40 @@ pub(crate) const CAUSES: [(&str, &str); 4] = [
     ),
 ];
 
-/// How often all of them were asked, by method, repository, kind and user. A probe begins with the one
-/// HEAD of the manifest without a credential.
+/// What all of them were asked. A probe begins with the one HEAD of the manifest without a credential.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Count(Arc<Mutex<BTreeMap<String, u64>>>);
+pub(crate) struct Count(Arc<Mutex<Asked>>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    requests: usize,
+    /// When each probe began, and its path.
+    probes: Vec<(Instant, String)>,
+}
 
 impl Count {
-    /// All requests, and the probes among them.
-    pub(crate) fn requests_and_probes(&self) -> (u64, u64) {
-        let count = self.0.lock().unwrap();
-        let begins = |what: &&String| what.starts_with("HEAD ") && what.ends_with(" as nobody");
-        let probes = count.iter().filter(|(what, _)| begins(what)).map(|(_, times)| times).sum();
-        (count.values().sum(), probes)
+    /// All requests.
+    pub(crate) fn requests(&self) -> usize {
+        self.0.lock().unwrap().requests
+    }
+
+    /// How many probes there were of images with such a name.
+    pub(crate) fn probes_of(&self, name: &str) -> usize {
+        let name = format!("/{name}/manifests/");
+        self.0.lock().unwrap().probes.iter().filter(|(_, path)| path.contains(&name)).count()
+    }
+
+    /// How many probes began in each whole second after this moment, until now.
+    pub(crate) fn probes_each_second(&self, after: Instant) -> Vec<f64> {
+        let seconds = usize::try_from(after.elapsed().as_secs()).unwrap();
+        let mut each = vec![0.0; seconds];
+        for (probe, _) in &self.0.lock().unwrap().probes {
+            let Some(since) = probe.checked_duration_since(after) else { continue };
+            if let Some(second) = each.get_mut(usize::try_from(since.as_secs()).unwrap()) {
+                *second += 1.0;
+            }
+        }
+        each
     }
 }
 
@@ -70,10 +92,13 @@ async fn answer(State(count): State<Count>, request: Request) -> Response {
     let path = request.uri().path();
     let repository = path.strip_prefix("/v2/").and_then(|path| path.split('/').next());
     let repository = repository.unwrap_or_default();
-    let who = if has_credential { "alice" } else { "nobody" };
-    let kind = path.rsplit('/').nth(1).unwrap_or_default();
-    let what = format!("{} {repository} {kind} as {who}", request.method());
-    *count.0.lock().unwrap().entry(what).or_default() += 1;
+    {
+        let mut asked = count.0.lock().unwrap();
+        asked.requests += 1;
+        if request.method() == Method::HEAD && !has_credential {
+            asked.probes.push((Instant::now(), path.to_owned()));
+        }
+    }
     if !has_credential {
         let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"storm\"")];
         return (StatusCode::UNAUTHORIZED, challenge).into_response();

@@ -1,0 +1,53 @@
+//! Many images: each pod wants one of its own, of one registry. How often the registry is asked, and
+//! what the checks say of what waits for its turn.
+
+use std::time::{Duration, Instant};
+
+use kube::Api;
+use kube::api::ListParams;
+use registrycheck::api::RegistryCheck;
+
+use crate::apart::{Apart, HOME};
+use crate::contender::{Contender, Who};
+use crate::figures::Figure;
+use crate::storm::{Fails, make, open_registries, within};
+
+/// In how long the pods fail.
+const STORM: Duration = Duration::from_secs(60);
+/// How long after that what was asked is counted.
+const AFTER: Duration = Duration::from_secs(60);
+/// How many probes of one registry begin in a second, as `--help` says.
+const RATE: f64 = 10.0;
+
+/// Plays it with so many images.
+pub(crate) async fn images(count: usize) {
+    let part = format!("{count} images of a registry");
+    let (_names, asked) = open_registries().await;
+    let apart = Apart::start("images", 6454, &[]).await;
+    apart.open(HOME, &[]).await;
+    let pods: Vec<Fails> =
+        (0..count).map(|number| Fails::new(number, 0, 0, &format!("api-{number}"))).collect();
+    make(&apart, &pods).await;
+    let ours = Contender::start(Who::Registrycheck, &apart, &[]).await;
+    within(&apart, &pods, STORM).await;
+    let begun = Instant::now();
+    tokio::time::sleep(AFTER).await;
+    let each = asked.probes_each_second(begun);
+    let mean = each.iter().sum::<f64>() / AFTER.as_secs_f64();
+    let figure = |what: &str, unit, ours, most| {
+        Figure { part: &part, what, unit, ours, reference: None, most }.say();
+    };
+    figure("probes of the registry, each second", "probes", mean, Some(RATE * 1.02));
+    let worst = each.iter().copied().fold(0.0, f64::max);
+    figure("probes of the registry, in the worst second", "probes", worst, Some(RATE * 1.5));
+    let checks: Api<RegistryCheck> = Api::all(apart.client.clone());
+    let checks = checks.list(&ListParams::default()).await.unwrap().items;
+    let says = |check: &&RegistryCheck| {
+        let findings = check.status.iter().flat_map(|status| &status.findings);
+        findings.into_iter().any(|finding| finding.message.contains("wait"))
+    };
+    let silent = checks.len() - checks.iter().filter(says).count();
+    let silent = f64::from(u32::try_from(silent).unwrap());
+    figure("checks that do not say what waits", "checks", silent, Some(0.0));
+    figure("memory at most", "MB", ours.megabytes("VmHWM"), None);
+}

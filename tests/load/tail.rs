@@ -1,0 +1,93 @@
+//! The long tail: many checks that go on, at an interval that is a twentieth of the usual one, so that
+//! a day passes in 72 minutes.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use futures::stream;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::PostParams;
+use registrycheck::api::RegistryCheck;
+use serde_json::json;
+
+use crate::apart::{self, Apart, HOME};
+use crate::contender::{Contender, Who};
+use crate::figures::Figure;
+use crate::registry::{REGISTRIES, host};
+use crate::storm::open_registries;
+
+const CHECKS: usize = 2_000;
+const NAMESPACES: usize = 100;
+/// The shortest interval that a check may have.
+const INTERVAL: Duration = Duration::from_secs(30);
+/// After how many intervals the checks have spread.
+const SETTLED: u32 = 3;
+/// How often the controller's size is read.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Lets so many intervals pass.
+pub(crate) async fn tail(rounds: u32) {
+    let part = format!("{CHECKS} checks, {rounds} intervals");
+    let (_names, asked) = open_registries().await;
+    let apart = Apart::start("tail", 6455, &[]).await;
+    apart.open(HOME, &[]).await;
+    make(&apart).await;
+    let ours = Contender::start(Who::Registrycheck, &apart, &["--probes-per-second=1000"]).await;
+    tokio::time::sleep(INTERVAL * SETTLED).await;
+    let begun = Instant::now();
+    let mut sizes = Vec::new();
+    let sockets_before = ours.sockets();
+    while begun.elapsed() < INTERVAL * rounds {
+        sizes.push((begun.elapsed().as_secs_f64(), ours.megabytes("VmRSS")));
+        tokio::time::sleep(LOOK).await;
+    }
+    let each = asked.probes_each_second(begun);
+    let mean = each.iter().sum::<f64>() / f64::from(u32::try_from(each.len()).unwrap());
+    let worst = each.iter().copied().fold(0.0, f64::max);
+    let figure = |what: &str, unit, ours, most| {
+        Figure { part: &part, what, unit, ours, reference: None, most }.say();
+    };
+    let reference = Some(("the mean second", mean));
+    let what = "probes in the worst second";
+    Figure { part: &part, what, unit: "probes", ours: worst, reference, most: Some(2.0) }.say();
+    let day = 144.0 * INTERVAL.as_secs_f64();
+    figure("resident memory at the end", "MB", sizes[sizes.len() - 1].1, None);
+    figure("its growth, for a day of such intervals", "MB", slope(&sizes) * day, None);
+    let sockets = |count: usize| f64::from(u32::try_from(count).unwrap());
+    figure("open sockets at the begin", "sockets", sockets(sockets_before), None);
+    figure("open sockets at the end", "sockets", sockets(ours.sockets()), None);
+}
+
+async fn make(apart: &Apart) {
+    let namespaces: Api<Namespace> = Api::all(apart.client.clone());
+    for number in 0..NAMESPACES {
+        let name = format!("tail-{number}");
+        apart::create(&namespaces, json!({"metadata": {"name": name}})).await;
+        apart.make_account(&name).await;
+    }
+    stream::iter(0..CHECKS)
+        .for_each_concurrent(16, |number| async move {
+            let registry = host(number % REGISTRIES);
+            let image = format!("{registry}/gone/api-{number}:v1");
+            let check = json!({
+                "apiVersion": "registrycheck.dev/v1alpha1", "kind": "RegistryCheck",
+                "metadata": {"name": format!("check-{number}")},
+                "spec": {"registry": registry, "images": [image], "interval": "30s"},
+            });
+            let check: RegistryCheck = serde_json::from_value(check).unwrap();
+            let namespace = format!("tail-{}", number % NAMESPACES);
+            let checks: Api<RegistryCheck> = Api::namespaced(apart.client.clone(), &namespace);
+            checks.create(&PostParams::default(), &check).await.unwrap();
+        })
+        .await;
+}
+
+/// By how much the second of each pair grows for one of the first, as least squares have it.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = f64::from(u32::try_from(points.len()).unwrap());
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let both: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
+    both / points.iter().map(|point| (point.0 - x).powi(2)).sum::<f64>()
+}
