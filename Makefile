@@ -182,7 +182,8 @@ measure := REGISTRYCHECK_FIGURES=$(figures) REGISTRYCHECK_BENCH=$(abspath $(targ
 .PHONY: bench
 bench: ground
 	$(say) 'Building registrycheck and what it is compared with'
-	cargo build --locked --release --bin registrycheck --example load --example scrape
+	cargo build --locked --release --example load --example scrape
+	cargo build --locked --release --bin registrycheck
 	cd tests/cluster/bench && go build -o $(abspath $(target))/bench .
 	rm -f $(figures)
 	$(say) 'One probe, beside crane'

@@ -24,15 +24,20 @@ pub(super) fn page() -> String {
         machine["memoryGiB"],
         text(&machine["kernel"]),
     );
-    let mut part = "";
+    let mut parts: Vec<(&str, String)> = Vec::new();
     for figure in figures {
-        if text(&figure["part"]) != part {
-            part = text(&figure["part"]);
-            let head =
-                "| | registrycheck | reference | ratio | target | |\n|---|---:|---:|---:|---:|---|";
-            writeln!(page, "\n## {}{}\n\n{head}", part[..1].to_uppercase(), &part[1..]).unwrap();
+        let part = text(&figure["part"]);
+        let place = parts.iter().position(|(known, _)| *known == part).unwrap_or(parts.len());
+        if place == parts.len() {
+            parts.push((part, String::new()));
         }
-        writeln!(page, "{}", row(figure)).unwrap();
+        writeln!(parts[place].1, "{}", row(figure)).unwrap();
+    }
+    for (part, rows) in parts {
+        let head =
+            "| | registrycheck | reference | ratio | target | |\n|---|---:|---:|---:|---:|---|";
+        let (first, rest) = part.split_at(1);
+        write!(page, "\n## {}{rest}\n\n{head}\n{rows}", first.to_uppercase()).unwrap();
     }
     page + "\n" + AFTER
 }
