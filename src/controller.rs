@@ -123,6 +123,10 @@ impl Context {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn by_namespace(&self) -> MutexGuard<'_, ByNamespace> {
+        self.by_namespace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn node_facts(&self) -> MutexGuard<'_, BTreeMap<String, NodeFacts>> {
         self.node_facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,10 +154,16 @@ impl Context {
         namespace: &str,
         is_wanted: impl Fn(&Host) -> bool,
     ) -> Vec<Arc<RegistryCheck>> {
-        let by_namespace = self.by_namespace.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_namespace = self.by_namespace();
         let wanted = by_namespace.names(namespace).filter(|(_, registry)| is_wanted(registry));
         let stored = |name| self.checks.get(&ObjectRef::new(name).within(namespace));
         wanted.filter_map(|(name, _)| stored(name)).collect()
+    }
+
+    /// Has a check reconciled.
+    fn trigger(&self, check: &RegistryCheck) {
+        // The receiver lives as long as the controller that reads it.
+        let _unheard = self.triggers.send(ObjectRef::from_obj(check));
     }
 
     fn tell_changed(&self, keys: BTreeSet<Key>) {

@@ -2,6 +2,7 @@
 //! namespace for each test, and waiting for what must come true.
 
 use std::env;
+use std::fmt::Display;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -69,6 +70,12 @@ pub(crate) async fn client() -> Client {
     let options = KubeConfigOptions::default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     Client::try_from(config).unwrap()
+}
+
+/// Sends a signal, such as `-STOP`, to a process.
+pub(crate) fn signal(name: &str, id: impl Display) {
+    let status = Command::new("kill").args([name, &id.to_string()]).status();
+    assert!(status.unwrap().success(), "kill {name} {id}");
 }
 
 /// Runs kubectl; its output and whether it succeeded.

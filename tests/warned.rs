@@ -3,7 +3,6 @@
 //! never leads and only warns, as a second replica does.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -53,10 +52,4 @@ pub(crate) async fn process() -> i32 {
         })
     })
     .await
-}
-
-/// Sends a signal to a process.
-pub(crate) fn signal(name: &str, id: i32) {
-    let status = Command::new("kill").args([name, &id.to_string()]).status();
-    assert!(status.unwrap().success(), "kill {name} {id}");
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::Api;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
 use thiserror::Error;
 
 use crate::api::{ConditionStatus, RegistryCheck, RegistryCheckStatus};
@@ -143,8 +142,7 @@ async fn look(
     if owns {
         let others = siblings.iter().filter(|other| other.metadata.uid != check.metadata.uid);
         for other in others.filter(|other| ownership::is_automatic(other)) {
-            // The receiver lives as long as the controller that reads it.
-            let _unheard = context.triggers.send(ObjectRef::from_obj(other.as_ref()));
+            context.trigger(other);
         }
     }
     if check.spec.suspend {
@@ -269,7 +267,8 @@ async fn probe(
         let is_first = !was_probed(context, check);
         Probed { at, next: due::next_probe(&check.spec, &outcomes, at, is_first, clock::chance()) }
     });
-    let probed = remember(context, check, &outcomes, ground.versions, probed, !known.is_empty());
+    let found = outcomes.iter().filter(|outcome| !is_put_off(outcome));
+    let probed = remember(context, check, found, ground.versions, probed, !known.is_empty());
     let mut beside = expiry::of_outcomes(context, namespace, &outcomes, due::interval(&check.spec));
     beside.extend(owned.iter().flat_map(|key| expiry::of_workloads(context, key)));
     settle(context, check, News::Outcomes(&outcomes), &beside, probed).await?;

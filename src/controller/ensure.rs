@@ -8,7 +8,6 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use kube::Api;
 use kube::api::PostParams;
-use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -90,8 +89,7 @@ fn trigger_waiting(context: &Context, long: bool) {
         check.metadata.uid.as_ref().is_some_and(|uid| waiting.contains(uid))
     };
     for check in context.checks.state().iter().filter(waits) {
-        // The receiver lives as long as the controller that reads it.
-        let _unheard = context.triggers.send(ObjectRef::from_obj(check.as_ref()));
+        context.trigger(check);
     }
 }
 
@@ -110,8 +108,7 @@ fn trigger_owner(context: &Context, key: &Key) -> bool {
     let owner = ownership::owner(checks.iter().map(AsRef::as_ref));
     if let Some(owner) = owner {
         checks::hears(context, owner);
-        // The receiver lives as long as the controller that reads it.
-        let _unheard = context.triggers.send(ObjectRef::from_obj(owner));
+        context.trigger(owner);
     }
     owner.is_some()
 }

@@ -2,11 +2,10 @@
 //! and what changed is looked at.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use futures::stream::{Stream, StreamExt};
 use kube::Client;
-use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
 use tracing::warn;
 
@@ -116,13 +115,12 @@ fn observe(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
 
 /// What the store of checks has just taken in.
 pub(super) fn stored(context: &Context, event: &watcher::Result<Event<RegistryCheck>>) {
-    let by_namespace = || context.by_namespace.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
-        Ok(Event::Apply(check)) => by_namespace().apply(check),
-        Ok(Event::Delete(check)) => by_namespace().delete(check),
+        Ok(Event::Apply(check)) => context.by_namespace().apply(check),
+        Ok(Event::Delete(check)) => context.by_namespace().delete(check),
         Ok(Event::InitDone) => {
             let checks = context.checks.state();
-            *by_namespace() = ByNamespace::of(checks.iter().map(AsRef::as_ref));
+            *context.by_namespace() = ByNamespace::of(checks.iter().map(AsRef::as_ref));
             list(context, &checks);
         }
         Ok(Event::Init | Event::InitApply(_)) | Err(_) => {}
@@ -139,8 +137,7 @@ fn list(context: &Context, checks: &[Arc<RegistryCheck>]) {
     context.memory().retain(|uid, _| uids.contains(uid));
     context.ledger().retain_checks(|uid| uids.contains(&uid.to_owned()));
     for check in checks {
-        // The receiver lives as long as this context is in use.
-        let _unheard = context.triggers.send(ObjectRef::from_obj(check.as_ref()));
+        context.trigger(check);
     }
     let keys = context.index().keys();
     context.tell_changed(keys);

@@ -13,7 +13,7 @@ use x509_parser::time::ASN1Time;
 
 use super::installed;
 use crate::chart::helm::{chart, helm, objects, with_values};
-use crate::ground::{Namespace, apply, eventually, kubectl, pod, try_kubectl};
+use crate::ground::{Namespace, apply, eventually, kubectl, pod, signal, try_kubectl};
 use crate::warned::{self, RELEASE, VALUES, WARNED, WEBHOOK};
 
 const PULLABLE: &str = "anonymous.test/public/tool:v1";
@@ -289,7 +289,7 @@ async fn stops_nothing_when_it_is_gone(suspicious: &Value) {
     };
     // Killed, in the middle of it.
     let id = warned::process().await;
-    warned::signal("-9", id);
+    signal("-9", id);
     apply(5);
     // Alive, and silent.
     let id = warned::process().await;
@@ -297,9 +297,9 @@ async fn stops_nothing_when_it_is_gone(suspicious: &Value) {
         told(suspicious).contains("RegistryNameSuspicious").then_some(())
     })
     .await;
-    warned::signal("-STOP", id);
+    signal("-STOP", id);
     apply(3);
-    warned::signal("-CONT", id);
+    signal("-CONT", id);
     // Gone for good.
     let scale = |replicas: &str| {
         kubectl(&[

@@ -37,6 +37,14 @@ pub(super) fn rules(kind: &str) -> Vec<Value> {
     objects.iter().find(is_it).unwrap()["rules"].as_array().unwrap().clone()
 }
 
+/// The rights that the installation needs in a namespace that it watches, where it may read no
+/// nodes.
+pub(super) fn rules_in_a_namespace() -> Vec<Value> {
+    let mut rules = rules("ClusterRole");
+    rules.retain(|rule| rule["resources"] != json!(["nodes"]));
+    rules
+}
+
 /// Makes an object.
 pub(super) async fn create<K>(api: &Api<K>, object: Value)
 where
@@ -208,12 +216,17 @@ impl Apart {
         .await;
     }
 
+    /// Makes a namespace in which there can be pods.
+    pub(super) async fn make_namespace(&self, namespace: &str) {
+        let made = json!({"metadata": {"name": namespace}});
+        create(&Api::<Namespace>::all(self.client.clone()), made).await;
+        self.make_account(namespace).await;
+    }
+
     /// Makes a namespace, and gives the account these rights in it.
     pub(super) async fn open(&self, namespace: &str, rules: &[Value]) {
+        self.make_namespace(namespace).await;
         let client = &self.client;
-        let made = json!({"metadata": {"name": namespace}});
-        create(&Api::<Namespace>::all(client.clone()), made).await;
-        self.make_account(namespace).await;
         let metadata = json!({"name": ACCOUNT});
         let role = json!({"metadata": metadata, "rules": rules});
         create(&Api::<Role>::namespaced(client.clone(), namespace), role).await;

@@ -13,7 +13,7 @@ use kube::api::{DeleteParams, ListParams};
 use registrycheck::api::{ConditionStatus, Confidence, FindingStatus, RegistryCheck, Severity};
 use serde_json::{Value, json};
 
-use super::apart::{Apart, HOME, create, rules};
+use super::apart::{Apart, HOME, create, rules, rules_in_a_namespace};
 use super::installed;
 use crate::ground::{self, USER, eventually, kubectl, ready};
 use crate::played::{self, Played};
@@ -163,8 +163,7 @@ async fn check_what_got_out(apart: &Apart) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_ends_is_told_of_before_a_pod_fails() {
     let apart = Apart::start("expiry", 6446, &[]).await;
-    let mut rights = rules("ClusterRole");
-    rights.retain(|rule| rule["resources"] != json!(["nodes"]));
+    let mut rights = rules_in_a_namespace();
     let verbs = json!(["list", "watch"]);
     rights.push(json!({
         "apiGroups": ["apps"], "resources": ["deployments", "statefulsets", "daemonsets"],

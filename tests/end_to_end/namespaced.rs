@@ -6,16 +6,14 @@ use std::collections::BTreeSet;
 use kube::Api;
 use kube::api::ListParams;
 use registrycheck::api::{ConditionStatus, RegistryCheck};
-use serde_json::json;
 
-use super::apart::{Apart, HOME, rules};
+use super::apart::{Apart, HOME, rules, rules_in_a_namespace};
 use crate::ground::{eventually, ready};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_in_the_watched_namespaces_are_enough() {
     let apart = Apart::start("namespaced", 6445, &[]).await;
-    let mut rights = rules("ClusterRole");
-    rights.retain(|rule| rule["resources"] != json!(["nodes"]));
+    let rights = rules_in_a_namespace();
     apart.open(HOME, &rules("Role")).await;
     for namespace in ["seen", "seen-too"] {
         apart.open(namespace, &rights).await;

@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use kube::Api;
 use kube::api::ListParams;
 use registrycheck::api::{ConditionStatus, RegistryCheck};
-use serde_json::json;
 
-use super::apart::{self, Apart, HOME, Running, rules};
+use super::apart::{self, Apart, HOME, Running, rules, rules_in_a_namespace};
 use crate::ground::{eventually, ready};
 
 const SECOND_HOME: &str = "home-too";
@@ -16,8 +15,7 @@ const SECOND_HOME: &str = "home-too";
 #[tokio::test(flavor = "multi_thread")]
 async fn two_shards_work_side_by_side_without_overlap() {
     let apart = Apart::start("sharded", 6456, &[]).await;
-    let mut rights = rules("ClusterRole");
-    rights.retain(|rule| rule["resources"] != json!(["nodes"]));
+    let rights = rules_in_a_namespace();
     apart.open(HOME, &rules("Role")).await;
     apart.open(SECOND_HOME, &[]).await;
     let (first, second) = (["a", "b"], ["c", "d"]);

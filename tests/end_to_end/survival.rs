@@ -10,7 +10,7 @@ use registrycheck::api::{ConditionStatus, RegistryCheck};
 
 use super::apart::Apart;
 use super::installed;
-use crate::ground::{Namespace, eventually, ground, ready};
+use crate::ground::{Namespace, eventually, ground, ready, signal};
 use crate::warned::warns;
 
 /// The process ids of the controller, as the ground sees them; the one that only warns is none.
@@ -25,8 +25,7 @@ pub(super) fn controllers() -> Vec<i32> {
 }
 
 pub(super) fn kill(id: i32) {
-    let status = std::process::Command::new("kill").args(["-9", &id.to_string()]).status();
-    assert!(status.unwrap().success());
+    signal("-9", id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use kube::runtime::{WatchStreamExt as _, reflector, watcher};
 use kube::{Api, Client, Config};
 
 use crate::apart::{Apart, HOME, Running};
-use crate::ground::ground;
+use crate::ground::{ground, signal};
 use crate::process::memory;
 
 /// How long to wait until one is ready.
@@ -83,8 +83,7 @@ impl Contender {
 
     /// Ends it as Kubernetes does, so that it gives its lease back, and waits for that.
     pub(crate) fn end(mut self) {
-        let id = self.child().id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        signal("-TERM", self.child().id());
         self.running.0.wait().unwrap();
     }
 

@@ -33,9 +33,14 @@ async fn main() {
         ["rest"] => rest::rest().await,
         ["storm", pods] => storm::storm(pods.parse().unwrap()).await,
         ["images", count] => images::images(count.parse().unwrap()).await,
-        ["tail", rounds] => tail::tail(rounds.parse().unwrap()).await,
+        ["tail", intervals] => tail::tail(intervals.parse().unwrap()).await,
         ["collect", lines, document] => collect::collect(lines, document),
         ["reflector", kubeconfig] => contender::reflect(kubeconfig).await,
-        _ => panic!("usage: load rest, load storm PODS, load images COUNT, or load tail ROUNDS"),
+        _ => panic!("usage: load rest, load storm PODS, load images COUNT, or load tail INTERVALS"),
     }
+}
+
+/// A number of things, as figures have it.
+fn exact(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
 }

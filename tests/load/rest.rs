@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::apart::{self, Apart, HOME};
+use crate::apart::{Apart, HOME};
 use crate::contender::{Contender, Who};
 use crate::figures::Figure;
 
@@ -59,9 +59,7 @@ struct Model {
 impl Model {
     /// Makes the first pod of a namespace, which runs.
     async fn make(apart: &Apart, namespace: &str) -> Self {
-        let namespaces: Api<Namespace> = Api::all(apart.client.clone());
-        apart::create(&namespaces, json!({"metadata": {"name": namespace}})).await;
-        apart.make_account(namespace).await;
+        apart.make_namespace(namespace).await;
         let pods: Api<Pod> = Api::namespaced(apart.client.clone(), namespace);
         let name = pod_name(0);
         let pod: Pod = serde_json::from_value(pod(&name)).unwrap();

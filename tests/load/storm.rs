@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream;
-use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::{ListParams, PostParams};
@@ -21,9 +21,9 @@ use crate::figures::Figure;
 use crate::ground::{fail_to_pull, pod, ready};
 use crate::played::{self, Played};
 use crate::registry::{self, CAUSES, Count, REGISTRIES, host};
-use crate::served;
+use crate::{exact, served};
 
-pub(crate) const NAMESPACES: usize = 100;
+const NAMESPACES: usize = 100;
 /// In how long the pods fail.
 const STORM: Duration = Duration::from_secs(60);
 /// How many requests to the API server are under way at once.
@@ -39,9 +39,9 @@ const APART: Duration = Duration::from_millis(400);
 
 /// A pod of the storm: its namespace, its name, its image, and what the kubelet says of it.
 pub(crate) struct Fails {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    pub(crate) image: String,
+    namespace: String,
+    name: String,
+    image: String,
     words: String,
 }
 
@@ -89,7 +89,7 @@ fn pods_alone() -> Vec<Fails> {
 
 /// When each image was first told of by a check, and how many pods each counts.
 #[derive(Clone, Default)]
-pub(crate) struct Told(Arc<Mutex<BTreeMap<(String, String), Said>>>);
+struct Told(Arc<Mutex<BTreeMap<(String, String), Said>>>);
 
 /// What a check said.
 #[derive(Default)]
@@ -100,7 +100,7 @@ struct Said {
 
 impl Told {
     /// Listens to all checks until the end.
-    pub(crate) async fn listen(self, apart: &Apart) {
+    async fn listen(self, apart: &Apart) {
         let checks: Api<RegistryCheck> = Api::all(apart.client.clone());
         let watch = watcher(checks, watcher::Config::default()).default_backoff();
         let mut checks = watch.applied_objects().boxed();
@@ -214,7 +214,6 @@ pub(crate) async fn storm(count: usize) {
         compare("processor", "s", ours.processor() - used[0], other.processor() - used_before);
     }
     let images = pods.iter().map(|pod| &pod.image).collect::<BTreeSet<_>>().len();
-    let exact = |number: usize| f64::from(u32::try_from(number).unwrap());
     let what = "probes of images with one credential";
     figure(what, "probes", exact(probes), Some(exact(images)));
     figure("requests at the registries", "requests", exact(requests), None);
@@ -285,9 +284,7 @@ pub(crate) async fn make(apart: &Apart, pods: &[Fails]) {
     });
     let names: BTreeSet<&String> = pods.iter().map(|pod| &pod.namespace).collect();
     for name in names {
-        let namespaces: Api<Namespace> = Api::all(apart.client.clone());
-        apart::create(&namespaces, json!({"metadata": {"name": name}})).await;
-        apart.make_account(name).await;
+        apart.make_namespace(name).await;
         let secrets: Api<Secret> = Api::namespaced(apart.client.clone(), name);
         apart::create(&secrets, secret.clone()).await;
     }
@@ -351,7 +348,7 @@ async fn told_pods(apart: &Apart, pods: impl Iterator<Item = &Fails>, part: &str
         told.entry((namespace, host)).or_default().insert(name);
     }
     let most = told.values().map(BTreeSet::len).max().unwrap_or_default();
-    let ours = f64::from(u32::try_from(most).unwrap());
+    let ours = exact(most);
     let what = "pods of a check with Events, at most";
     Figure { part, what, unit: "pods", ours, reference: None, most: Some(20.0) }.say();
 }

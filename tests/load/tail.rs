@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::PostParams;
 use registrycheck::api::RegistryCheck;
 use serde_json::json;
 
-use crate::apart::{self, Apart, HOME};
+use crate::apart::{Apart, HOME};
 use crate::contender::{Contender, Who};
+use crate::exact;
 use crate::figures::Figure;
 use crate::registry::{REGISTRIES, host};
 use crate::storm::open_registries;
@@ -27,8 +27,8 @@ const SETTLED: u32 = 3;
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Lets so many intervals pass.
-pub(crate) async fn tail(rounds: u32) {
-    let part = format!("{CHECKS} checks, {rounds} intervals");
+pub(crate) async fn tail(intervals: u32) {
+    let part = format!("{CHECKS} checks, {intervals} intervals");
     let (_names, asked) = open_registries().await;
     let apart = Apart::start("tail", 6455, &[]).await;
     apart.open(HOME, &[]).await;
@@ -38,12 +38,12 @@ pub(crate) async fn tail(rounds: u32) {
     let begun = Instant::now();
     let mut sizes = Vec::new();
     let sockets_before = ours.sockets();
-    while begun.elapsed() < INTERVAL * rounds {
+    while begun.elapsed() < INTERVAL * intervals {
         sizes.push((begun.elapsed().as_secs_f64(), ours.megabytes("VmRSS")));
         tokio::time::sleep(LOOK).await;
     }
     let each = asked.probes_each_second(begun);
-    let mean = each.iter().sum::<f64>() / f64::from(u32::try_from(each.len()).unwrap());
+    let mean = each.iter().sum::<f64>() / exact(each.len());
     let worst = each.iter().copied().fold(0.0, f64::max);
     let figure = |what: &str, unit, ours, most| {
         Figure { part: &part, what, unit, ours, reference: None, most }.say();
@@ -54,17 +54,13 @@ pub(crate) async fn tail(rounds: u32) {
     let day = 144.0 * INTERVAL.as_secs_f64();
     figure("resident memory at the end", "MB", sizes[sizes.len() - 1].1, None);
     figure("its growth, for a day of such intervals", "MB", slope(&sizes) * day, None);
-    let sockets = |count: usize| f64::from(u32::try_from(count).unwrap());
-    figure("open sockets at the begin", "sockets", sockets(sockets_before), None);
-    figure("open sockets at the end", "sockets", sockets(ours.sockets()), None);
+    figure("open sockets at the begin", "sockets", exact(sockets_before), None);
+    figure("open sockets at the end", "sockets", exact(ours.sockets()), None);
 }
 
 async fn make(apart: &Apart) {
-    let namespaces: Api<Namespace> = Api::all(apart.client.clone());
     for number in 0..NAMESPACES {
-        let name = format!("tail-{number}");
-        apart::create(&namespaces, json!({"metadata": {"name": name}})).await;
-        apart.make_account(&name).await;
+        apart.make_namespace(&format!("tail-{number}")).await;
     }
     stream::iter(0..CHECKS)
         .for_each_concurrent(16, |number| async move {
@@ -85,7 +81,7 @@ async fn make(apart: &Apart) {
 
 /// By how much the second of each pair grows for one of the first, as least squares have it.
 fn slope(points: &[(f64, f64)]) -> f64 {
-    let count = f64::from(u32::try_from(points.len()).unwrap());
+    let count = exact(points.len());
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
     let (x, y) = (mean(|point| point.0), mean(|point| point.1));
     let both: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::apart::{self, Apart, HOME};
+use crate::ground::signal;
 use crate::wire::Wire;
 
 /// A replica, which ends with this value.
@@ -58,9 +59,7 @@ impl Replica {
 
     /// Sends it a signal, such as `STOP`.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
-        assert!(sent.unwrap().success());
+        signal(&format!("-{name}"), self.child.id());
     }
 
     /// What it serves at a path; `None` where it serves nothing.

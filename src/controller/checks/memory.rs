@@ -16,7 +16,6 @@ use crate::target::{SecretSource, Target};
 use super::super::Context;
 use super::Error;
 use super::pace::Pace;
-use super::probing::is_put_off;
 use super::recall::Recalled;
 
 /// What is remembered of one check.
@@ -37,6 +36,14 @@ pub(crate) struct Memory {
     pub(super) written: Option<String>,
     pub(super) said_at: Option<Timestamp>,
     pub(super) failures: u32,
+}
+
+impl Memory {
+    /// Whether what is remembered is of the check's spec as it is, and nobody has asked for more.
+    fn is_of(&self, check: &RegistryCheck) -> bool {
+        self.generation == check.metadata.generation
+            && self.requested_at.as_deref() == check.requested_at()
+    }
 }
 
 /// When a check was probed last, and when it will be again.
@@ -107,11 +114,9 @@ pub(super) fn remembered(
 ) -> HashMap<TargetKey, Outcome> {
     let memory = context.memory();
     let Some(memory) = memory.get(&uid_of(check)) else { return HashMap::new() };
-    let asked_for = check.requested_at() != memory.requested_at.as_deref();
-    let respecified = check.metadata.generation != memory.generation;
     // A clock that was set back is no reason to wait.
     let over = memory.probed.is_none_or(|probed| now >= probed.next || now < probed.at);
-    if asked_for || respecified || over {
+    if !memory.is_of(check) || over {
         return HashMap::new();
     }
     let holds = |(_, source, _): &TargetKey| memory.versions.get(source) == versions.get(source);
@@ -122,17 +127,16 @@ pub(super) fn remembered(
 /// Keeps what was found for the next reconcile. Returns when the check was probed: now, or
 /// else as remembered. A probe of one target does not put off those of the others, which were
 /// `kept` as they are.
-pub(super) fn remember(
+pub(super) fn remember<'outcomes>(
     context: &Context,
     check: &RegistryCheck,
-    outcomes: &[Outcome],
+    found: impl Iterator<Item = &'outcomes Outcome>,
     versions: BTreeMap<SecretSource, Versions>,
     probed: Option<Probed>,
     kept: bool,
 ) -> Option<Probed> {
     let mut memory = context.memory();
     let memory = memory.entry(uid_of(check)).or_default();
-    let found = outcomes.iter().filter(|outcome| !is_put_off(outcome));
     memory.outcomes = found.map(|outcome| (target_key(&outcome.target), bare(outcome))).collect();
     memory.versions = versions;
     memory.generation = check.metadata.generation;
@@ -188,9 +192,8 @@ pub(crate) fn release(context: &Context, long: bool) -> HashSet<String> {
 pub(super) fn pause(context: &Context, check: &RegistryCheck) -> Option<Duration> {
     let mut memory = context.memory();
     let memory = memory.get_mut(&uid_of(check))?;
-    let is_other = memory.generation != check.metadata.generation
-        || memory.requested_at.as_deref() != check.requested_at();
-    memory.pace.wait(is_other, Instant::now())
+    let is_asked = !memory.is_of(check);
+    memory.pace.wait(is_asked, Instant::now())
 }
 
 /// Notes that a look at a check ended, and forgets a check that went meanwhile. Returns after how

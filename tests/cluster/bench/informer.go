@@ -1,9 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
-	v1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -23,17 +23,9 @@ func inform(kubeconfig string) error {
 	}
 	factory := informers.NewSharedInformerFactory(client, 0)
 	pods := factory.Core().V1().Pods().Informer()
-	handled := 0
-	_, err = pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { handled++ },
-		UpdateFunc: func(_, changed any) { _ = changed.(*v1.Pod).Status },
-	})
-	if err != nil {
-		return err
-	}
 	factory.Start(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), pods.HasSynced) {
-		return fmt.Errorf("the pods were not listed")
+		return errors.New("the pods were not listed")
 	}
 	fmt.Println("ready")
 	select {}

@@ -50,15 +50,13 @@ func start(registrycheck, definition string) error {
 		}
 		kubectl = append(kubectl, milliseconds(time.Since(begun)))
 	}
-	least := []error{
+	fmt.Printf("until it is ready: %s\nfrom SIGTERM: %s\nmemory %s after it is ready: %s\n", spread(ready), spread(ended), rest, memory)
+	return errors.Join(
 		figure{
 			Part: "start", What: "until it leads and is ready", Unit: "ms", Ours: medianOf(ready),
 			Reference: &reference{"kubectl get, the same lists", medianOf(kubectl)},
 		}.say(),
-		figure{Part: "start", What: "from SIGTERM to its end", Unit: "ms", Ours: medianOf(ended)}.say(),
-	}
-	fmt.Printf("until it is ready: %s\nfrom SIGTERM: %s\nmemory %s after it is ready: %s\n", spread(ready), spread(ended), rest, memory)
-	return errors.Join(least...)
+		figure{Part: "start", What: "from SIGTERM to its end", Unit: "ms", Ours: medianOf(ended)}.say())
 }
 
 // one is what a start came to, in milliseconds; the memory only where it was measured.
