@@ -1,7 +1,7 @@
 //! Publish: a report becomes Events and a status. It decides nothing.
 //!
-//! Events are created before the status is written, under names that a second attempt
-//! computes again: what is said already is refused by the API server, and that is success.
+//! Events are created under names that a second attempt computes again: what is said already is
+//! refused by the API server, and that is success.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -166,7 +166,7 @@ fn event_of(
         },
     };
     let Announcement { kind, reason, note, name, .. } = announcement.clone();
-    event(regarding, Notice { kind, reason, note, name }, instance, now)
+    event(regarding, Notice { kind, reason, note: note.to_string(), name }, instance, now)
 }
 
 fn event(regarding: ObjectReference, notice: Notice, instance: &str, now: Timestamp) -> Event {

@@ -86,7 +86,7 @@ pub struct Times {
 pub struct Report {
     /// The status as it should be.
     pub status: RegistryCheckStatus,
-    /// Events to write before the status is.
+    /// Events to write, before the status is but for those that may follow it.
     pub announcements: Vec<Announcement>,
 }
 

@@ -13,6 +13,9 @@ use super::turns::{Limits, Turn, Turns};
 
 /// How many checks are looked at at once.
 const LOOKS: Limits = Limits { at_once: 64, of_one: 16 };
+/// How many pods are told at once what was found: fewer, since whoever waits for a status waits for
+/// the same API server.
+const EVENTS: Limits = Limits { at_once: 8, of_one: 4 };
 /// How many probes of one registry run at once.
 const PROBES: Limits = Limits { at_once: 8, of_one: 6 };
 /// How many probes of one registry may begin together after a rest, in seconds of its rate.
@@ -22,6 +25,7 @@ const BURST_SECONDS: u32 = 2;
 #[derive(Debug)]
 pub(super) struct Budget {
     looks: Turns,
+    events: Turns,
     registries: Mutex<HashMap<Host, Registry>>,
     /// How long after one probe of a registry the next one begins, where they go on.
     between: Duration,
@@ -43,6 +47,7 @@ impl Budget {
     pub(super) fn new(probes_per_second: u32) -> Self {
         Self {
             looks: Turns::new(LOOKS),
+            events: Turns::new(EVENTS),
             registries: Mutex::default(),
             between: Duration::from_secs(1) / probes_per_second.max(1),
         }
@@ -51,6 +56,11 @@ impl Budget {
     /// Waits for a turn to look at a check of this namespace.
     pub(super) async fn look(&self, namespace: &str) -> Turn {
         self.looks.wait(namespace).await
+    }
+
+    /// Waits for a turn to tell a pod of this namespace.
+    pub(super) async fn event(&self, namespace: &str) -> Turn {
+        self.events.wait(namespace).await
     }
 
     /// Waits for a turn to probe a registry for this namespace.

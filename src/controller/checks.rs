@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::api::{ConditionStatus, RegistryCheck, RegistryCheckStatus};
 use crate::diagnose::Verdict;
 use crate::publish;
-use crate::report::{self, Beside, Idle, News, Outcome};
+use crate::report::{self, Announcement, Beside, Idle, News, Outcome};
 use crate::resolve;
 use crate::server::Work;
 use crate::target::pod::Pod;
@@ -39,7 +39,7 @@ use memory::{
 };
 use probing::{compare_with_node, is_put_off, keep_waiting, outcomes, prepare};
 use recall::recall;
-use settle::{delete, read, settle};
+use settle::{delete, read, settle, tell};
 
 /// After how long a first probe is said to be under way.
 const A_MOMENT: Duration = Duration::from_secs(1);
@@ -113,31 +113,53 @@ pub(crate) async fn reconcile(
     if let Some(pause) = pause(&context, &check) {
         return Ok(Action::requeue(pause));
     }
-    let _turn = context.budget.look(&key.namespace).await;
+    let turn = context.budget.look(&key.namespace).await;
     if !context.leadership.is_current() {
         return Err(Error::NotLeading);
     }
     let work = context.telemetry.liveness().work();
     // What waits for its turn has not the size of what is at work.
-    let result = Box::pin(look(&context, &check, &key, &work)).await;
+    let seen = Box::pin(look(&context, &check, &key, &work)).await;
+    drop(turn);
+    let result = match seen {
+        Ok(Seen { next, untold }) => {
+            work.waits();
+            tell(&context, &check, &untold).await.map(|()| next)
+        }
+        Err(error) => Err(error),
+    };
     let next = looked(&context, &check, &result);
     result.map(|_| next.map_or_else(Action::await_change, Action::requeue))
 }
 
-/// One look at a check: at its pods, its secrets, and the registry where that is due. Returns after
-/// how long the next one is due, if nothing changes before.
+/// What a look at a check leaves to do.
+#[derive(Default)]
+struct Seen {
+    /// After how long the next look is due, if nothing changes before.
+    next: Option<Duration>,
+    /// The Events that follow the status.
+    untold: Vec<Announcement>,
+}
+
+impl Seen {
+    fn next(after: Option<Duration>) -> Self {
+        Self { next: after, untold: Vec::new() }
+    }
+}
+
+/// One look at a check: at its pods, its secrets, and the registry where that is due.
 async fn look(
     context: &Context,
     check: &RegistryCheck,
     key: &Key,
     work: &Work,
-) -> Result<Option<Duration>, Error> {
+) -> Result<Seen, Error> {
     let siblings = context.checks_of(key);
     let owner = ownership::owner(siblings.iter().map(AsRef::as_ref));
     let owns = owner.is_none_or(|owner| owner.metadata.uid == check.metadata.uid);
     if !owns && ownership::is_automatic(check) {
         delete(context, check).await?;
-        return Ok(None);
+        return Ok(Seen::default());
     }
     if owns {
         let others = siblings.iter().filter(|other| other.metadata.uid != check.metadata.uid);
@@ -148,7 +170,7 @@ async fn look(
     if check.spec.suspend {
         context.no_targets(&uid_of(check));
         settle(context, check, News::Idle(Idle::Suspended), &[], None).await?;
-        return Ok(None);
+        return Ok(Seen::default());
     }
     let failing = if owns { context.index().failing(key) } else { Vec::new() };
     let failing = recall(context, check, failing).await?;
@@ -156,7 +178,7 @@ async fn look(
     if targets.is_empty() {
         context.no_targets(&uid_of(check));
         let beside = if owns { expiry::of_workloads(context, key) } else { Vec::new() };
-        idle(context, check, key, &beside).await
+        idle(context, check, key, &beside).await.map(Seen::next)
     } else {
         probe(context, check, &targets, owns.then_some(key), work).await
     }
@@ -242,7 +264,7 @@ async fn probe(
     targets: &[Target],
     owned: Option<&Key>,
     work: &Work,
-) -> Result<Option<Duration>, Error> {
+) -> Result<Seen, Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let mut ground = prepare(context, check, targets).await?;
     ground.tell_dates(context, check, targets);
@@ -255,7 +277,7 @@ async fn probe(
     let failing = owned.map_or_else(Vec::new, |key| context.index().failing(key));
     keep_waiting(&mut outcomes, &failing);
     if outcomes.is_empty() {
-        return Ok(Some(SHORTEST_PAUSE));
+        return Ok(Seen::next(Some(SHORTEST_PAUSE)));
     }
     let status = check.status.clone().unwrap_or_default();
     for outcome in &mut outcomes {
@@ -271,7 +293,7 @@ async fn probe(
     let probed = remember(context, check, found, ground.versions, probed, !known.is_empty());
     let mut beside = expiry::of_outcomes(context, namespace, &outcomes, due::interval(&check.spec));
     beside.extend(owned.iter().flat_map(|key| expiry::of_workloads(context, key)));
-    settle(context, check, News::Outcomes(&outcomes), &beside, probed).await?;
+    let untold = settle(context, check, News::Outcomes(&outcomes), &beside, probed).await?;
     let is_pullable = |outcome: &&Outcome| outcome.diagnosis.verdict == Verdict::Pullable;
     for outcome in outcomes.iter().filter(is_pullable) {
         let uids = outcome.target.pods.iter().map(|pod| pod.uid.as_str());
@@ -285,7 +307,7 @@ async fn probe(
         (true, false) => next,
         (false, false) => next.min(due::LOOK_AT_SECRETS),
     };
-    Ok(Some(look_again.max(SHORTEST_PAUSE)))
+    Ok(Seen { next: Some(look_again.max(SHORTEST_PAUSE)), untold })
 }
 
 /// Since when the oldest of the answers is known, which another check may have asked for.

@@ -11,8 +11,9 @@ use crate::diagnose::Verdict;
 use crate::diagnose::catalogue::Code;
 use crate::report::Outcome;
 
-/// How soon a registry is asked again while a pull fails, if its interval is longer.
-const WHILE_FAILING: Duration = Duration::from_secs(60);
+/// How soon a registry is asked again while a pull fails, if its interval is longer: not within the
+/// minute in which many pods fail for one cause.
+const WHILE_FAILING: Duration = Duration::from_secs(75);
 /// How soon the secrets of a failing pull are looked at again.
 pub(crate) const LOOK_AT_SECRETS: Duration = Duration::from_secs(10);
 /// How much of the interval passes at least before a second probe that is brought forward.

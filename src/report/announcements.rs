@@ -5,6 +5,7 @@
 //! and the API server refuses the second.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -32,14 +33,22 @@ pub struct Announcement {
     pub kind: EventKind,
     /// The finding's code.
     pub reason: String,
-    /// What is wrong and what to do.
-    pub note: String,
+    /// What is wrong and what to do; the pods of one cause share it.
+    pub note: Arc<str>,
     /// The Event's name.
     pub name: String,
     /// The occurrence that it is about; at most a few pods are told of one.
     pub episode: String,
     /// Since when it lasts.
     pub since: Timestamp,
+}
+
+impl Announcement {
+    /// Whether it may be said after the status is written: whoever computes the report once more
+    /// computes it again, as long as the pod fails.
+    pub fn may_follow(&self) -> bool {
+        matches!((&self.about, self.kind), (About::Pod(_), EventKind::Warning))
+    }
 }
 
 /// The object that an Event is about.
@@ -102,7 +111,7 @@ fn endings<'next>(
         about: About::Check,
         kind: EventKind::Warning,
         reason: finding.code.clone(),
-        note: note(&finding.message, &finding.remedy),
+        note: note(&finding.message, &finding.remedy).into(),
         name: name(check_name(check), &[check_uid(check), &finding.code, &finding.message]),
         episode: finding.episode.clone(),
         since: finding.first_seen,
@@ -190,7 +199,7 @@ fn failure_of_check(
         about: About::Check,
         kind: EventKind::Warning,
         reason: ready.reason.clone(),
-        note: note(&sentence(&ready.message), &cause.remedy),
+        note: note(&sentence(&ready.message), &cause.remedy).into(),
         name: name(check_name(check), &[check_uid(check), &ready.reason, &cause.episode]),
         episode: cause.episode.clone(),
         since: cause.first_seen,
@@ -203,20 +212,23 @@ fn failures_of_pods<'next>(
 ) -> impl Iterator<Item = Announcement> + use<'next> {
     outcomes.iter().filter(|outcome| outcome.stops()).flat_map(move |outcome| {
         let finding = next.findings.iter().find(|finding| outcome.is_caused_by(finding));
-        let told = outcome.cause().zip(finding);
+        let told = outcome.cause().zip(finding).map(|(cause, finding)| {
+            let note: Arc<str> = note(&sentence(&cause.message), &cause.remedy).into();
+            (finding, note)
+        });
         outcome.target.pods.iter().filter_map(move |pod| {
-            let (cause, finding) = told?;
-            Some(of_pod(pod, finding, &sentence(&cause.message), &cause.remedy))
+            let (finding, note) = told.as_ref()?;
+            Some(of_pod(pod, finding, Arc::clone(note)))
         })
     })
 }
 
-fn of_pod(pod: &PodRef, finding: &FindingStatus, message: &str, remedy: &str) -> Announcement {
+fn of_pod(pod: &PodRef, finding: &FindingStatus, note: Arc<str>) -> Announcement {
     Announcement {
         about: About::Pod(pod.clone()),
         kind: EventKind::Warning,
         reason: finding.code.clone(),
-        note: note(message, remedy),
+        note,
         name: name(&pod.name, &[&pod.uid, &finding.code, whole_episode(&finding.episode)]),
         episode: whole_episode(&finding.episode).to_owned(),
         since: finding.first_seen,
@@ -234,17 +246,18 @@ fn recovery(
     let since = ready.last_transition_time;
     let moment = moment(previous);
     let pullable = Code::Pullable.as_str();
-    let note = match news {
-        News::Idle(Idle::Recovered) => ready.message.clone(),
+    let note: Arc<str> = match news {
+        News::Idle(Idle::Recovered) => ready.message.as_str().into(),
         News::Outcomes(_) | News::Idle(Idle::Suspended | Idle::NoTargets | Idle::Progressing) => {
             format!("{} A kubelet that still waits tries again within 5 minutes.", ready.message)
+                .into()
         }
     };
     let announce = |about: About, object: &str, uid: &str| Announcement {
         about,
         kind: EventKind::Normal,
         reason: pullable.to_owned(),
-        note: note.clone(),
+        note: Arc::clone(&note),
         name: name(object, &[uid, pullable, &moment]),
         episode: moment.clone(),
         since,

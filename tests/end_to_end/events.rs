@@ -17,7 +17,7 @@ async fn a_failure_that_lasts_is_said_again_in_the_same_event() {
     let lasting = report::lasting(&check, check.status.as_ref().unwrap()).unwrap();
     let api: Api<Event> = Api::namespaced(namespace.client.clone(), &namespace.name);
     let said = api.get(&lasting.name).await.expect("the Event that the controller wrote");
-    assert_eq!(said.note.as_deref(), Some(lasting.note.as_str()));
+    assert_eq!(said.note.as_deref(), Some(&*lasting.note));
     let now = check.status.as_ref().unwrap().last_probe_time.unwrap();
     let announce = || publish::announce(&namespace.client, &check, &lasting, "test", now);
     announce().await.expect("what is said already is success");

@@ -14,13 +14,13 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 const AT_ONCE: u32 = 2;
 /// After how long without news a storm is over.
 const CALM: Duration = Duration::from_secs(60);
-/// For how long a look is put off.
+/// For how long a look is put off, and how long after one status the next tells of another cause.
 const PUT_OFF: Duration = Duration::from_secs(15);
-/// A status that only counts otherwise waits until no pod of its check has changed for so long.
+/// A status waits no longer once no pod of its check has changed for so long.
 const QUIET: Duration = Duration::from_secs(15);
-/// For how long it waits at most.
+/// For how long one that only counts otherwise waits at most.
 const UNCOUNTED: Duration = Duration::from_secs(60);
-/// After how many statuses a short calm of all pods is no reason to write it.
+/// After how many statuses a short calm of all pods is no reason to write another one.
 const MANY: u32 = 4;
 /// A timer is no more exact than this.
 const EXACT: Duration = Duration::from_millis(50);
@@ -41,10 +41,11 @@ pub(super) struct Pace {
     is_quiet: bool,
     /// How many statuses were written since the last calm.
     written: u32,
+    written_at: Option<Instant>,
     /// When there was news last.
     news_at: Option<Instant>,
-    /// Since when a status waits that only counts otherwise.
-    uncounted: Option<Instant>,
+    /// Until when a status waits that is not written yet.
+    latest: Option<Instant>,
 }
 
 impl Pace {
@@ -57,7 +58,7 @@ impl Pace {
     /// now. Whether anything does.
     pub(super) fn release(&mut self, long: bool, now: Instant) -> bool {
         let is_told_little = long || self.written < MANY;
-        let waits = is_told_little && (self.put_off.is_some() || self.uncounted.is_some());
+        let waits = is_told_little && (self.put_off.is_some() || self.latest.is_some());
         if waits {
             self.is_released = true;
             self.heard_at = self.heard_at.min(now.checked_sub(QUIET));
@@ -89,9 +90,8 @@ impl Pace {
     /// A look has ended, and the next one is due after this time. Returns after how long it is, for
     /// the sake of a status that waits.
     pub(super) fn looked(&mut self, next: Option<Duration>, now: Instant) -> Option<Duration> {
-        let waits = self
-            .uncounted
-            .map(|since| (since + UNCOUNTED).saturating_duration_since(now).max(BETWEEN_LOOKS));
+        let waits =
+            self.latest.map(|latest| latest.saturating_duration_since(now).max(BETWEEN_LOOKS));
         let next = next.into_iter().chain(waits).min();
         self.looked_at = Some(now);
         self.due = next.map(|next| now + next);
@@ -104,20 +104,25 @@ impl Pace {
             self.written = 0;
         }
         self.news_at = Some(now);
-        match change {
-            Change::Verdict | Change::Cause => true,
-            Change::Extent => {
-                let since = *self.uncounted.get_or_insert(now);
-                let is_over = now.duration_since(since) + EXACT >= UNCOUNTED;
-                self.written < AT_ONCE || is_over || self.is_quiet
-            }
-        }
+        let is_at_once = self.written < AT_ONCE || self.is_quiet;
+        let latest = match change {
+            Change::Verdict => now,
+            Change::Cause | Change::Extent if is_at_once => now,
+            Change::Cause => self.written_at.map_or(now, |at| at + PUT_OFF),
+            Change::Extent => now + UNCOUNTED,
+        };
+        let latest = self.latest.map_or(latest, |known| known.min(latest));
+        self.latest = Some(latest);
+        latest <= now + EXACT
     }
 
     /// What is written is as it should be: it `was_new`, or says nothing else.
-    pub(super) fn is_written(&mut self, was_new: bool) {
-        self.written += u32::from(was_new);
-        self.uncounted = None;
+    pub(super) fn is_written(&mut self, was_new: bool, now: Instant) {
+        if was_new {
+            self.written += 1;
+            self.written_at = Some(now);
+        }
+        self.latest = None;
     }
 
     fn is_storm(&self, now: Instant) -> bool {
@@ -136,9 +141,12 @@ mod tests {
     /// Plays a check of which a pod fails at each of these seconds, and at some of them for a new
     /// cause, while pods of other checks fail. Returns when its status is written, in seconds.
     fn play(fails: &[f64], causes: &[f64]) -> Vec<f64> {
-        let begun = Instant::now();
+        play_on(Pace::default(), Instant::now(), fails, causes)
+    }
+
+    /// The same, from this moment on, with what is known of the check.
+    fn play_on(mut pace: Pace, begun: Instant, fails: &[f64], causes: &[f64]) -> Vec<f64> {
         let at = |seconds: f64| begun + Duration::from_secs_f64(seconds);
-        let mut pace = Pace::default();
         let mut writes = Vec::new();
         let mut next: Option<Instant> = None;
         let mut unseen: Vec<f64> = Vec::new();
@@ -175,10 +183,10 @@ mod tests {
                 Some(change) if pace.is_to_write(change, now) => {
                     writes.push(now.duration_since(begun).as_secs_f64());
                     unwritten = None;
-                    pace.is_written(true);
+                    pace.is_written(true, now);
                 }
                 Some(_) => {}
-                None => pace.is_written(false),
+                None => pace.is_written(false, now),
             }
             // A check that fails is looked at again after 10 seconds.
             let again = pace.looked(Some(Duration::from_secs(10)), now);
@@ -199,6 +207,16 @@ mod tests {
         let writes = play(&fails, &fails[..4]);
         assert!(writes.len() <= 4, "{writes:?}");
         assert_eq!(writes.last(), Some(&58.0), "a second after the last one: {writes:?}");
+    }
+
+    #[test]
+    fn a_first_probe_that_was_said_to_be_under_way_costs_no_more() {
+        let (now, mut pace) = (Instant::now(), Pace::default());
+        assert!(pace.is_to_write(Change::Verdict, now));
+        pace.is_written(true, now);
+        let fails: Vec<f64> = (1..20).map(|number| f64::from(number) * 3.0).collect();
+        let writes = play_on(pace, now, &fails, &fails[..4]);
+        assert_eq!(writes, [3.0, 18.0, 58.0], "and the one before");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Settle: a report becomes Events and a status, while this process leads.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use crate::report::{
 
 use super::super::{Context, chain, clock, due};
 use super::Error;
-use super::memory::{Memory, Probed, Told, uid_of};
+use super::memory::{Probed, Told, uid_of};
 
 /// How many pods are told of one episode.
 const MOST_PODS_TOLD: usize = 20;
@@ -25,32 +26,33 @@ const SAY_AGAIN: Duration = Duration::from_secs(30 * 60);
 /// How often a status that changed under our hands is computed anew before giving up.
 const ATTEMPTS_TO_WRITE: usize = 5;
 
-/// Computes the report from the check as it is now, says its Events, and writes its status.
+/// Computes the report from the check as it is now, says its Events, and writes its status. Returns
+/// the Events that are to follow it.
 pub(super) async fn settle(
     context: &Context,
     check: &RegistryCheck,
     news: News<'_>,
     beside: &[Beside],
     probed: Option<Probed>,
-) -> Result<(), Error> {
+) -> Result<Vec<Announcement>, Error> {
     for attempt in 0..ATTEMPTS_TO_WRITE {
         let shown = if attempt == 0 { shown(context, check) } else { None };
         let current = match shown {
             Some(shown) => Some(shown),
             None => read(&context.client, check).await?,
         };
-        let Some(current) = current else { return Ok(()) };
+        let Some(current) = current else { return Ok(Vec::new()) };
         // What was probed is what the spec was then; a change of it has its own reconcile.
         if current.metadata.uid != check.metadata.uid
             || current.metadata.generation != check.metadata.generation
             || current.requested_at() != check.requested_at()
         {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let previous = current.status.clone().unwrap_or_default();
         let is_known = !previous.conditions.is_empty();
         if is_known && matches!(news, News::Idle(Idle::Progressing)) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let now = clock::now();
         let times = Times {
@@ -60,16 +62,20 @@ pub(super) async fn settle(
         };
         let Report { status, announcements } = report::report(&current, news, beside, times);
         let change = report::change(&previous, &status);
-        for announcement in &announcements {
+        let (later, first): (Vec<_>, Vec<_>) =
+            announcements.into_iter().partition(Announcement::may_follow);
+        for announcement in &first {
             say(context, &current, announcement, now).await?;
         }
+        let later = untold(context, &current, later, now);
         say_again(context, &current, &previous, &status, now).await?;
         let on_interval = probed.is_some_and(|probed| {
             let most = due::interval(&current.spec).mul_f64(0.9);
             previous.last_probe_time.is_none_or(|last| clock::between(last, probed.at) >= most)
         });
-        if !on_interval && !is_to_write(context, &current, change) {
-            return Ok(());
+        let is_news = is_to_write(context, &current, change);
+        if !is_news && !on_interval {
+            return Ok(later);
         }
         if !context.leadership.is_current() {
             return Err(Error::NotLeading);
@@ -79,9 +85,9 @@ pub(super) async fn settle(
         if let Some(written) = written.map_err(Error::Publish)? {
             let mut memory = context.memory();
             let memory = memory.entry(uid_of(&current)).or_default();
-            memory.pace.is_written(true);
+            memory.pace.is_written(true, Instant::now());
             memory.written = written.metadata.resource_version;
-            return Ok(());
+            return Ok(later);
         }
     }
     Err(Error::Conflict)
@@ -102,10 +108,45 @@ fn is_to_write(context: &Context, check: &RegistryCheck, change: Option<Change>)
     let mut memory = context.memory();
     let pace = &mut memory.entry(uid_of(check)).or_default().pace;
     let Some(change) = change else {
-        pace.is_written(false);
+        pace.is_written(false, Instant::now());
         return false;
     };
     pace.is_to_write(change, Instant::now())
+}
+
+/// Those of the announcements that are still to be told: a few of each episode.
+fn untold(
+    context: &Context,
+    check: &RegistryCheck,
+    mut of_pods: Vec<Announcement>,
+    now: Timestamp,
+) -> Vec<Announcement> {
+    let mut of_episode: HashMap<String, usize> = HashMap::new();
+    of_pods.retain(|announcement| {
+        let is_untold = !is_told(context, check, announcement, now);
+        let untold = of_episode.entry(announcement.episode.clone()).or_default();
+        *untold += usize::from(is_untold);
+        is_untold && *untold <= MOST_PODS_TOLD
+    });
+    of_pods.shrink_to_fit();
+    of_pods
+}
+
+/// Says the Events that follow a status.
+pub(super) async fn tell(
+    context: &Context,
+    check: &RegistryCheck,
+    announcements: &[Announcement],
+) -> Result<(), Error> {
+    let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    for announcement in announcements {
+        let now = clock::now();
+        if !is_told(context, check, announcement, now) {
+            let _turn = context.budget.event(namespace).await;
+            say(context, check, announcement, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Creates the Event, if its pod is among the few that are told and was not told yet. One
@@ -116,8 +157,7 @@ async fn say(
     announcement: &Announcement,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let told = |memory: &Memory| is_told(memory, announcement, now);
-    if context.memory().get(&uid_of(check)).is_some_and(told) {
+    if is_told(context, check, announcement, now) {
         return Ok(());
     }
     if !context.leadership.is_current() {
@@ -150,10 +190,17 @@ async fn say(
 
 /// Whether a pod need not be told: it was, in this episode or a short while ago in another one
 /// of the same cause, or enough others were.
-fn is_told(memory: &Memory, announcement: &Announcement, now: Timestamp) -> bool {
+fn is_told(
+    context: &Context,
+    check: &RegistryCheck,
+    announcement: &Announcement,
+    now: Timestamp,
+) -> bool {
     let Announcement { about: About::Pod(pod), episode, reason, .. } = announcement else {
         return false;
     };
+    let memory = context.memory();
+    let Some(memory) = memory.get(&uid_of(check)) else { return false };
     let before = memory.told.get(&(pod.uid.clone(), reason.clone()));
     let of_episode = memory.told.values().filter(|told| told.episode == *episode);
     before.is_some_and(|told| told.episode == *episode || clock::between(told.at, now) < SAY_AGAIN)

@@ -19,7 +19,7 @@ use crate::image::platform::Platform;
 /// which many do costs one probe.
 pub(super) const LONGEST: Duration = Duration::from_secs(90);
 /// How long with those that have asked before, or whom no pod waits for. A check that fails asks again
-/// after a minute, so that it is never told its own last answer.
+/// after more than a minute, so that it is never told its own last answer.
 pub(super) const AGAIN: Duration = Duration::from_secs(45);
 
 /// What is asked.

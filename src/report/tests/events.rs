@@ -45,7 +45,7 @@ fn started_pods_are_a_recovery_and_gone_pods_are_not() {
     let recovered = idle(failing.last(), Idle::Recovered, 60);
     let [event] = of_check(&recovered).try_into().unwrap();
     assert_eq!((event.kind, event.reason.as_str()), (Normal, "Pullable"));
-    assert_eq!(event.note, condition(&recovered.status, "Ready").message);
+    assert_eq!(*event.note, condition(&recovered.status, "Ready").message);
     for why in [Idle::NoTargets, Idle::Suspended, Idle::Progressing] {
         assert!(idle(failing.last(), why, 60).announcements.is_empty(), "{why:?}");
     }

@@ -115,7 +115,7 @@ fn check_note(message: &str, remedy: &str, expected: &str) {
     message.clone_into(&mut outcomes[0].diagnosis.findings[0].message);
     remedy.clone_into(&mut outcomes[0].diagnosis.findings[0].remedy);
     let report = probed(None, &outcomes, 0);
-    let note = &report.announcements[0].note;
+    let note = &*report.announcements[0].note;
     assert!(note.len() <= 1_024, "{} bytes", note.len());
     assert_eq!(note, expected);
 }
