@@ -1,7 +1,11 @@
-//! Asking: one probe of a registry, when it is its turn and nobody has just asked the same.
+//! Asking: a probe of a registry, when it is its turn and nobody has just asked the same.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 
 use crate::api::RegistryCheck;
 use crate::evidence::Evidence;
@@ -14,8 +18,42 @@ use super::memory::{is_asked_for, knows};
 use super::probing::{Ground, Lax, Question};
 use super::sharing::{AGAIN, Answer, Asked, LONGEST};
 
+/// How many images of one check are probed at once.
+pub(super) const PROBES_AT_ONCE: usize = 4;
+/// After how long no more of them are begun in one look: what is known is written, and the others
+/// are asked for in the next look.
+const A_WHILE: Duration = Duration::from_secs(10);
+
+/// The answers to these questions, as far as they could be asked in a while. What is not asked yet
+/// takes no room: each question that is under way takes kilobytes.
+pub(super) async fn ask_all<'target>(
+    context: &Context,
+    check: &RegistryCheck,
+    ground: &Ground,
+    questions: BTreeMap<Question<'target>, ImageRef>,
+    work: &Work,
+) -> BTreeMap<Question<'target>, Arc<Evidence>> {
+    let began = Instant::now();
+    let mut questions = questions.into_iter();
+    let mut under_way = FuturesUnordered::new();
+    let mut answers = BTreeMap::new();
+    loop {
+        while under_way.len() < PROBES_AT_ONCE
+            && began.elapsed() < A_WHILE
+            && let Some((question, image)) = questions.next()
+        {
+            under_way.push(async move {
+                let evidence = ask(context, check, ground, &question, &image, work).await;
+                (question, evidence)
+            });
+        }
+        let Some((question, evidence)) = under_way.next().await else { return answers };
+        answers.insert(question, evidence);
+    }
+}
+
 /// Waits for the turn and probes, or waits for what another check asks or has asked.
-pub(super) async fn ask(
+async fn ask(
     context: &Context,
     check: &RegistryCheck,
     ground: &Ground,

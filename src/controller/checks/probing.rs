@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures::stream::{self, StreamExt};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 
 use crate::access::{Access, Unattached};
 use crate::api::{RegistryCheck, RegistryCheckStatus, VantageChoice};
@@ -21,15 +22,9 @@ use crate::target::workload::repositories;
 use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
 use super::super::Context;
-use super::asking::ask;
+use super::asking::{PROBES_AT_ONCE, ask_all};
 use super::memory::{TargetKey, is_asked_for, target_key, uid_of};
 use super::{Error, vantage, workload};
-
-/// How many images of one check are probed at once.
-const PROBES_AT_ONCE: usize = 4;
-/// After how long no more of them are begun in one look: what is known is written, and the others
-/// are asked for in the next look.
-const A_WHILE: Duration = Duration::from_secs(10);
 
 /// What the probes of a check rest on.
 pub(super) struct Ground {
@@ -184,7 +179,7 @@ pub(super) async fn outcomes(
     work: &Work,
 ) -> Vec<Outcome> {
     let began = Instant::now();
-    let settled: Vec<Option<Outcome>> = targets
+    let mut outcomes: Vec<Option<Outcome>> = targets
         .iter()
         .map(|target| match known.get(&target_key(target)) {
             Some(known) => Some(Outcome { target: target.clone(), ..known.clone() }),
@@ -195,42 +190,49 @@ pub(super) async fn outcomes(
             }),
         })
         .collect();
-    let open = targets.iter().zip(&settled).filter(|(_, settled)| settled.is_none());
+    let open = targets.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none());
     let questions: BTreeMap<Question<'_>, ImageRef> = open
         .filter_map(|(target, _)| {
             Some((question(target, ground), ImageRef::parse(&target.image).ok()?))
         })
         .collect();
-    let answers = questions.into_iter().map(|(question, image)| async move {
-        if began.elapsed() >= A_WHILE {
-            return None;
-        }
-        let evidence = ask(context, check, ground, &question, &image, work).await;
-        Some((question, evidence))
-    });
-    let answers = stream::iter(answers.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE);
-    let answers = answers.filter_map(std::future::ready);
-    let answers: BTreeMap<Question<'_>, Arc<Evidence>> = answers.collect().await;
+    let answers = ask_all(context, check, ground, questions, work).await;
     let since = is_asked_for(context, check).then_some(began);
     let answers = &answers;
-    let outcomes = targets.iter().zip(settled).map(|(target, settled)| async move {
-        match (settled, answers.get(&question(target, ground))) {
-            (Some(settled), _) => settled,
-            (None, Some(evidence)) => {
-                let (facts, evidence) = (ground.node(target), Arc::clone(evidence));
-                let evidence =
-                    vantage::with_node(context, check, target, facts, since, evidence).await;
-                work.gets_on();
-                let is_namespaced = !context.settings.watched.is_empty();
-                outcome(check, target, ground, evidence, is_namespaced)
-            }
-            (None, None) => {
-                let diagnosis = put_off(target);
-                Outcome { target: target.clone(), diagnosis, evidence: None }
-            }
+    let open = targets.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none());
+    let mut open = open.collect::<Vec<_>>().into_iter();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < PROBES_AT_ONCE
+            && let Some((target, outcome)) = open.next()
+        {
+            under_way.push(async move {
+                let evidence = answers.get(&question(target, ground));
+                let found = match evidence.map(Arc::clone) {
+                    Some(evidence) => {
+                        let facts = ground.node(target);
+                        let evidence =
+                            vantage::with_node(context, check, target, facts, since, evidence)
+                                .await;
+                        work.gets_on();
+                        let is_namespaced = !context.settings.watched.is_empty();
+                        self::outcome(check, target, ground, evidence, is_namespaced)
+                    }
+                    None => Outcome {
+                        target: target.clone(),
+                        diagnosis: put_off(target),
+                        evidence: None,
+                    },
+                };
+                *outcome = Some(found);
+            });
         }
-    });
-    stream::iter(outcomes.collect::<Vec<_>>()).buffered(PROBES_AT_ONCE).collect().await
+        if under_way.next().await.is_none() {
+            break;
+        }
+    }
+    drop(under_way);
+    outcomes.into_iter().flatten().collect()
 }
 
 fn put_off(target: &Target) -> Diagnosis {
