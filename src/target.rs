@@ -186,7 +186,10 @@ pub fn read_pod(pod: &Pod) -> PodState {
 /// names (`pkg/kubelet/kubelet_pods.go`, `getPullSecretsForPod`).
 fn pull_secrets(pod: &Pod) -> Vec<String> {
     let names = pod.spec.image_pull_secrets.iter().map(|secret| &secret.name);
-    names.filter(|name| !name.is_empty()).cloned().collect()
+    let mut names: Vec<String> = names.filter(|name| !name.is_empty()).cloned().collect();
+    // There is one list for each failing pod.
+    names.shrink_to_fit();
+    names
 }
 
 fn workload(pod: &Pod) -> Option<String> {
@@ -216,6 +219,7 @@ fn waits(pod: &Pod) -> Vec<Wait> {
             }),
         }
     }
+    waits.shrink_to_fit();
     waits
 }
 

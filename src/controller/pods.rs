@@ -24,7 +24,7 @@ pub struct Key {
 /// The failing pods of the cluster.
 #[derive(Debug, Default)]
 pub struct Index {
-    pods: HashMap<String, Entry>,
+    pods: HashMap<String, Box<Entry>>,
     keys: HashMap<Key, BTreeSet<String>>,
     /// The lists of pods. Before all of a namespace were listed, that none fails says nothing.
     listings: Listings,
@@ -47,11 +47,10 @@ impl Index {
     /// The list is complete: pods that it lacks are gone. Returns what changed.
     pub fn list_ends(&mut self, scope: &Scope) -> BTreeSet<Key> {
         let Some(seen) = self.listings.ends(scope) else { return BTreeSet::new() };
-        let is_gone = |(uid, entry): &(&String, &Entry)| {
+        let gone = self.pods.iter().filter(|(uid, entry)| {
             listings::covers(scope, &entry.pod.namespace) && !seen.contains(*uid)
-        };
-        let gone: Vec<String> =
-            self.pods.iter().filter(is_gone).map(|(uid, _)| uid.clone()).collect();
+        });
+        let gone: Vec<String> = gone.map(|(uid, _)| uid.clone()).collect();
         gone.iter().flat_map(|uid| self.remove(uid)).collect()
     }
 
@@ -80,7 +79,7 @@ impl Index {
         }
         let recovered =
             before.as_ref().map_or_else(BTreeSet::new, |before| still_recovered(before, &failing));
-        let after = Entry { pod: failing, recovered };
+        let after = Box::new(Entry { pod: failing, recovered });
         let mut changed = match &before {
             Some(before) if gist(before) == gist(&after) => BTreeSet::new(),
             Some(before) => self.forget(uid, before),
@@ -105,7 +104,8 @@ impl Index {
     pub fn failing(&self, key: &Key) -> Vec<FailingPod> {
         let uids = self.keys.get(key).into_iter().flatten();
         let entries = uids.filter_map(|uid| self.pods.get(uid));
-        let pods = entries.map(|Entry { pod, recovered }| {
+        let pods = entries.map(|entry| {
+            let Entry { pod, recovered } = entry.as_ref();
             let waits = pod.waits.iter();
             let waits = waits
                 .filter(|wait| wait.registry() == key.registry && !recovered.contains(&wait.image));
