@@ -182,7 +182,12 @@ pub(crate) async fn storm(count: usize) {
     let play = async {
         let failed_alone = one_by_one(&apart, &alone).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        say_delays("failure to finding, at rest", "a pod alone", &told.delays(&failed_alone));
+        let (part, delays) = ("failure to finding, at rest", told.delays(&failed_alone));
+        say_delays(part, "a pod alone", &delays);
+        let processor = (ours.processor() - used[0]) * 1_000.0 / exact(ALONE);
+        let reference = Some(("the median", delays[delays.len() / 2]));
+        let what = "processor of the controller, for each";
+        Figure { part, what, unit: "ms", ours: processor, reference, most: None }.say();
         let begun = Instant::now();
         let before = asked.requests();
         let failed = within(&apart, &pods, STORM).await;
@@ -326,7 +331,9 @@ fn written(apart: &Apart, part: &str) {
         Figure { part, what, unit: "writes", ours, reference: None, most: Some(most) }.say();
         println!("{}: {} in all, of {} checks", what, counts.values().sum::<u32>(), counts.len());
     }
-    println!("requests of the controller to the API server: {requests}");
+    let ours = f64::from(requests);
+    let what = "requests to the API server";
+    Figure { part, what, unit: "requests", ours, reference: None, most: None }.say();
 }
 
 /// On how many pods of a check there are Events.
