@@ -201,7 +201,7 @@ bench: ground
 	$(say) 'The long tail, for $(INTERVALS) intervals'
 	@$(measure) $(abspath $(target))/release/examples/load tail $(INTERVALS)
 	@$(abspath $(target))/release/examples/load collect $(figures) docs/benchmarks.json
-	@UPDATE=1 cargo test --locked --quiet --test integration the_page_of_benchmarks_is_fresh
+	@UPDATE=1 cargo test --locked --quiet --test integration -- the_page_of_benchmarks_is_fresh the_page_of_scale_is_fresh
 
 # What is committed, built twice.
 .PHONY: reproducible

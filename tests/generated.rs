@@ -15,6 +15,7 @@ mod examples;
 mod findings;
 mod metrics;
 mod picture;
+mod scale;
 
 #[track_caller]
 fn check(path: &str, fresh: &str) {
@@ -57,6 +58,11 @@ fn the_page_of_azure_is_fresh() {
 #[test]
 fn the_page_of_benchmarks_is_fresh() {
     check("docs/benchmarks.md", &benchmarks::page());
+}
+
+#[test]
+fn the_page_of_scale_is_fresh() {
+    check("docs/scale.md", &scale::page());
 }
 
 #[test]
