@@ -99,6 +99,8 @@ async fn images_of_the_spec_are_probed_without_any_pod_and_again_when_asked() {
         }),
     );
     let first = namespace.ready("bearer", ConditionStatus::True, "Pullable").await;
+    // Answers are dated to the second.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     kubectl(&[
         "annotate",
         "registrycheck",
