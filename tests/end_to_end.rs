@@ -4,6 +4,7 @@
 //! Each test has a namespace of its own, and all run side by side.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use registrycheck::api::ConditionStatus;
 use serde_json::json;
@@ -151,9 +152,14 @@ async fn one_cause_is_one_row_however_many_pods() {
     let status = check.status.unwrap();
     assert_eq!(status.findings.len(), 1);
     assert_eq!((status.findings[0].total_pods, status.findings[0].pods.len()), (25, 5));
-    let mut told = 0;
-    for n in 0..25 {
-        told += namespace.events_of(&format!("app-{n:02}")).await.len();
-    }
-    assert_eq!(told, 20, "at most 20 pods of a check are told");
+    let told = async || {
+        let mut told = 0;
+        for n in 0..25 {
+            told += namespace.events_of(&format!("app-{n:02}")).await.len();
+        }
+        told
+    };
+    eventually("20 pods to be told", async || (told().await >= 20).then_some(())).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(told().await, 20, "at most 20 pods of a check are told");
 }

@@ -271,6 +271,15 @@ impl Namespace {
         ours.collect()
     }
 
+    /// The same, waiting for the first: those on a failing pod follow the status of its check.
+    pub(crate) async fn told(&self, object: &str) -> Vec<Event> {
+        eventually(&format!("{}/{object} to be told", self.name), || async {
+            let events = self.events_of(object).await;
+            (!events.is_empty()).then_some(events)
+        })
+        .await
+    }
+
     /// Waits until a pod runs.
     pub(crate) async fn running(&self, name: &str) {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.name);

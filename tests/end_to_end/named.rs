@@ -238,7 +238,7 @@ async fn fails_as_told(case: &Case) -> Result<(), String> {
     })
     .await;
     let ready = ready(&check).unwrap();
-    let events = namespace.events_of("app").await;
+    let events = namespace.told("app").await;
     let event = events.iter().find(|event| event.reason.as_deref() == Some(case.code));
     let status = check.status.as_ref().unwrap();
     let right = ready.reason == case.code

@@ -75,7 +75,7 @@ async fn ten_kills_while_pods_fail_double_nothing_and_lose_nothing() {
         assert_eq!(times, expected, "{check}");
     }
     for round in 0..10 {
-        let events = namespace.events_of(&format!("app-{round}")).await;
+        let events = namespace.told(&format!("app-{round}")).await;
         let code = ways[round % ways.len()].2;
         let times = events.iter().filter(|event| event.reason.as_deref() == Some(code)).count();
         assert_eq!(times, 1, "app-{round}: {events:?}");
