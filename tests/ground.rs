@@ -260,15 +260,20 @@ impl Namespace {
         .await
     }
 
-    /// The Events of this namespace that this controller wrote, by the name of their object.
-    pub(crate) async fn events_of(&self, object: &str) -> Vec<Event> {
+    /// The Events of this namespace that this controller wrote.
+    pub(crate) async fn events(&self) -> Vec<Event> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.name);
-        let events = api.list(&kube::api::ListParams::default()).await.unwrap().items;
-        let ours = events.into_iter().filter(|event| {
-            event.reporting_component.as_deref() == Some("registrycheck.dev/registrycheck")
-                && event.involved_object.name.as_deref() == Some(object)
-        });
-        ours.collect()
+        let mut events = api.list(&kube::api::ListParams::default()).await.unwrap().items;
+        let ours = Some("registrycheck.dev/registrycheck");
+        events.retain(|event| event.reporting_component.as_deref() == ours);
+        events
+    }
+
+    /// Those of them about one object, by its name.
+    pub(crate) async fn events_of(&self, object: &str) -> Vec<Event> {
+        let mut events = self.events().await;
+        events.retain(|event| event.involved_object.name.as_deref() == Some(object));
+        events
     }
 
     /// The same, waiting for the first: those on a failing pod follow the status of its check.
