@@ -126,8 +126,10 @@ pub fn report(check: &RegistryCheck, news: News<'_>, beside: &[Beside], times: T
         next_probe_time: times.next_probe,
         last_handled_reconcile_at: check.requested_at().map(str::to_owned),
     };
-    let announcements = announcements::announcements(check, &previous, &status, outcomes, news);
+    let mut whole = status.clone();
     size::fit(&mut status);
+    findings::name_dropped(uid, &mut whole, &status);
+    let announcements = announcements::announcements(check, &previous, &whole, outcomes, news);
     Report { status, announcements }
 }
 

@@ -276,9 +276,12 @@ fn check_uid(check: &RegistryCheck) -> &str {
     check.metadata.uid.as_deref().unwrap_or_default()
 }
 
-/// What tells one transition from the next: the last thing that was written before it.
-fn moment(previous: &RegistryCheckStatus) -> String {
-    previous.last_probe_time.map(|time| time.to_string()).unwrap_or_default()
+/// What tells one transition from the next: the last things that were written before it. Two of them
+/// may rest on one answer, which checks share.
+pub(super) fn moment(previous: &RegistryCheckStatus) -> String {
+    let changed = previous.ready().map(|ready| ready.last_transition_time);
+    let times = previous.last_probe_time.into_iter().chain(changed);
+    times.map(|time| time.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// `<object>.<hash>`, as the names of Events are; at most 253 bytes.

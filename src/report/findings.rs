@@ -7,6 +7,7 @@ use crate::api::{FindingStatus, RegistryCheckStatus, Severity};
 use crate::diagnose::{Finding, catalogue::Code, shorten};
 use crate::target::PodRef;
 
+use super::announcements::moment;
 use super::{Beside, Outcome, sentence};
 
 /// How many findings a status holds.
@@ -181,15 +182,34 @@ fn count(length: usize) -> i64 {
 /// room for all may have been there before, and is no new occurrence at each probe.
 fn episode(uid: &str, finding: &Finding, previous: &RegistryCheckStatus) -> String {
     let named: i64 = previous.findings.iter().map(|finding| finding.total_pods).sum();
-    let since = if named < previous.affected_pods {
-        previous.ready().map(|ready| ready.last_transition_time)
-    } else {
-        previous.last_probe_time
-    };
-    let since = since.map(|time| time.to_string()).unwrap_or_default();
-    let credential = finding.credential.as_deref().unwrap_or_default();
-    let hop = finding.hop.as_deref().unwrap_or_default();
-    hash(&[uid, finding.code.as_str(), credential, hop, &since])[..8].to_owned()
+    let since =
+        if named < previous.affected_pods { last_change(previous) } else { moment(previous) };
+    let Finding { credential, hop, .. } = finding;
+    name_episode(uid, finding.code.as_str(), [credential, hop], &since)
+}
+
+/// Names those that a status has no room for as they will be named when it is all that is known of
+/// them.
+pub(super) fn name_dropped(
+    uid: &str,
+    whole: &mut RegistryCheckStatus,
+    written: &RegistryCheckStatus,
+) {
+    let since = last_change(written);
+    for finding in whole.findings.iter_mut().skip(written.findings.len()) {
+        let FindingStatus { code, credential, hop, .. } = finding;
+        finding.episode = name_episode(uid, code, [credential, hop], &since);
+    }
+}
+
+fn last_change(status: &RegistryCheckStatus) -> String {
+    let ready = status.ready().map(|ready| ready.last_transition_time);
+    ready.map(|time| time.to_string()).unwrap_or_default()
+}
+
+fn name_episode(uid: &str, code: &str, of: [&Option<String>; 2], since: &str) -> String {
+    let [credential, hop] = of.map(|text| text.as_deref().unwrap_or_default());
+    hash(&[uid, code, credential, hop, since])[..8].to_owned()
 }
 
 /// An episode without its part: `bc94a493` of `bc94a493.2`.

@@ -115,6 +115,27 @@ fn no_two_transitions_have_events_of_one_name() {
     assert_eq!((total, seen.len()), (15, 15));
 }
 
+/// Checks share what a registry has just answered: the next failure, and its end, may rest on the
+/// answer that the last one did.
+#[test]
+fn transitions_that_share_an_answer_have_events_of_their_own() {
+    let mut previous: Option<RegistryCheckStatus> = None;
+    let mut said = Vec::new();
+    for round in 0..3 {
+        let (now, next_probe) = (at(round * 20), Some(at(75)));
+        let times = Times { now, probed: Some(at(0)), next_probe };
+        let check = check_with(previous);
+        let failing = report(&check, News::Outcomes(&cause(Code::TagNotFound)), &[], times);
+        let ended = idle(Some(&failing.status), Idle::Recovered, round * 20 + 10);
+        said.extend([&failing, &ended].into_iter().flat_map(names).map(str::to_owned));
+        previous = Some(ended.status);
+    }
+    let total = said.len();
+    said.sort_unstable();
+    said.dedup();
+    assert_eq!((total, said.len()), (12, 12));
+}
+
 #[test]
 fn pods_of_a_lasting_failure_keep_the_names_of_their_events() {
     let failing = history(&[Code::TagNotFound]);
