@@ -124,7 +124,10 @@ pub(crate) async fn reconcile(
     let result = match seen {
         Ok(Seen { next, untold }) => {
             work.waits();
-            tell(&context, &check, &untold).await.map(|()| next)
+            tell(&context, &check, &untold).await.map(|is_all| match next {
+                _ if !is_all => Some(SHORTEST_PAUSE),
+                next => next,
+            })
         }
         Err(error) => Err(error),
     };

@@ -23,6 +23,8 @@ use super::memory::{Probed, Told, uid_of};
 const MOST_PODS_TOLD: usize = 20;
 /// How often an Event is said again while its failure lasts; Events live an hour.
 const SAY_AGAIN: Duration = Duration::from_secs(30 * 60);
+/// For how long pods are told of one look; the next one tells the others that fail still then.
+const A_WHILE: Duration = Duration::from_secs(5);
 /// How often a status that changed under our hands is computed anew before giving up.
 const ATTEMPTS_TO_WRITE: usize = 5;
 
@@ -68,7 +70,7 @@ pub(super) async fn settle(
             say(context, &current, announcement, now).await?;
         }
         let later = untold(context, &current, later, now);
-        say_again(context, &current, &previous, &status, now).await?;
+        say_again(context, &current, &previous, &status, now).await;
         let on_interval = probed.is_some_and(|probed| {
             let most = due::interval(&current.spec).mul_f64(0.9);
             previous.last_probe_time.is_none_or(|last| clock::between(last, probed.at) >= most)
@@ -132,21 +134,25 @@ fn untold(
     of_pods
 }
 
-/// Says the Events that follow a status.
+/// Says the Events that follow a status, as many as there are turns for in a while. Whether all were
+/// said.
 pub(super) async fn tell(
     context: &Context,
     check: &RegistryCheck,
     announcements: &[Announcement],
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
+    let until = tokio::time::Instant::now() + A_WHILE;
     for announcement in announcements {
         let now = clock::now();
-        if !is_told(context, check, announcement, now) {
-            let _turn = context.budget.event(namespace).await;
-            say(context, check, announcement, now).await?;
+        if is_told(context, check, announcement, now) {
+            continue;
         }
+        let turn = tokio::time::timeout_at(until, context.budget.event(namespace)).await;
+        let Ok(_turn) = turn else { return Ok(false) };
+        say(context, check, announcement, now).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Creates the Event, if its pod is among the few that are told and was not told yet. One
@@ -207,18 +213,19 @@ fn is_told(
         || of_episode.count() >= MOST_PODS_TOLD
 }
 
-/// Renews the Event of a failure that lasts.
+/// Renews the Event of a failure that lasts. That it cannot be is no reason to write no status; it is
+/// tried again in the next look, unless the API server refuses it.
 async fn say_again(
     context: &Context,
     check: &RegistryCheck,
     previous: &RegistryCheckStatus,
     status: &RegistryCheckStatus,
     now: Timestamp,
-) -> Result<(), Error> {
+) {
     let (Some(before), Some(lasting)) =
         (report::lasting(check, previous), report::lasting(check, status))
     else {
-        return Ok(());
+        return;
     };
     let said_at = context.memory().get(&uid_of(check)).and_then(|memory| memory.said_at);
     let last_said = said_at.unwrap_or(lasting.since);
@@ -226,15 +233,25 @@ async fn say_again(
         || clock::between(last_said, now) < SAY_AGAIN
         || !context.leadership.is_current()
     {
-        return Ok(());
+        return;
     }
-    let times = clock::between(lasting.since, now).as_secs() / SAY_AGAIN.as_secs() + 1;
-    let count = i32::try_from(times).unwrap_or(i32::MAX);
+    let times = times_said(lasting.since, now);
     let instance = &context.settings.identity.name;
-    let said = publish::renew(&context.client, check, &lasting, instance, now, count).await;
-    said.map_err(Error::Publish)?;
-    context.memory().entry(uid_of(check)).or_default().said_at = Some(now);
-    Ok(())
+    let said = publish::renew(&context.client, check, &lasting, instance, now, times).await;
+    if let Err(error) = &said {
+        context.telemetry.reconcile_failed("WriteEvent");
+        warn!(event = %lasting.name, error = %chain(error), "cannot renew an Event");
+    }
+    if said.as_ref().err().is_none_or(publish::Error::is_refusal) {
+        context.memory().entry(uid_of(check)).or_default().said_at = Some(now);
+    }
+}
+
+/// How often a failure was said that lasts since then. A series has two at least, or the API server
+/// refuses it (`validateV1EventSeries`, `pkg/apis/core/validation/events.go` of Kubernetes 1.35).
+fn times_said(since: Timestamp, now: Timestamp) -> i32 {
+    let times = clock::between(since, now).as_secs() / SAY_AGAIN.as_secs() + 1;
+    i32::try_from(times).unwrap_or(i32::MAX).max(2)
 }
 
 /// The check as it is now; `None` where it is gone.
@@ -271,5 +288,19 @@ pub(super) async fn delete(context: &Context, check: &RegistryCheck) -> Result<(
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
         Err(source) => Err(Error::Delete(Box::new(source))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_has_two_at_least_and_one_more_each_half_hour() {
+        let after = |minutes: i64| {
+            let now = Timestamp::from_second(minutes * 60).unwrap();
+            times_said(Timestamp::UNIX_EPOCH, now)
+        };
+        assert_eq!([0, 10, 30, 59, 60, 90].map(after), [2, 2, 2, 2, 3, 4]);
     }
 }
