@@ -18,6 +18,7 @@ use crate::server::Work;
 use crate::target::pod::Pod;
 use crate::target::{self, Target};
 
+use super::clients::PODS;
 use super::pods::Key;
 use super::{Context, clock, due, expiry, is_to_stay, key_of, ownership};
 
@@ -45,6 +46,9 @@ use settle::{delete, read, settle, tell};
 const A_MOMENT: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at one check.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How soon is looked again whether the pods of a namespace may be listed.
+const REFUSED: Duration = Duration::from_secs(10);
 
 /// A reconcile could not be finished; it is tried again.
 #[derive(Debug, Error)]
@@ -108,7 +112,8 @@ pub(crate) async fn reconcile(
     }
     // Before all pods are listed, that none fails says nothing.
     if !context.index().is_complete(&key.namespace) {
-        return Ok(Action::requeue(SHORTEST_PAUSE));
+        let is_refused = context.refusals.are_refused(&key.namespace, PODS);
+        return Ok(Action::requeue(if is_refused { REFUSED } else { SHORTEST_PAUSE }));
     }
     if let Some(pause) = pause(&context, &check) {
         return Ok(Action::requeue(pause));

@@ -155,6 +155,12 @@ impl Refusals {
         kinds.insert(kind);
     }
 
+    /// Whether a namespace's objects of a kind cannot be watched.
+    pub(super) fn are_refused(&self, namespace: &str, kind: &'static str) -> bool {
+        let refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.get(namespace).is_some_and(|kinds| kinds.contains(kind))
+    }
+
     /// A namespace's objects of a kind are watched.
     pub(super) fn watched(&self, namespace: &str, kind: &'static str) {
         let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -213,7 +213,7 @@ pub(super) fn looked(
         if result.is_ok() {
             memory.failures = 0;
         }
-        return memory.pace.looked(next, Instant::now());
+        return memory.pace.looked((next, result.is_ok()), Instant::now());
     }
     next
 }

@@ -29,6 +29,8 @@ const EXACT: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     looked_at: Option<Instant>,
+    /// When the last look began that was not put off.
+    began_at: Option<Instant>,
     /// When the next look is due, whoever calls before.
     due: Option<Instant>,
     /// Until when a look is put off that somebody called for.
@@ -82,14 +84,25 @@ impl Pace {
         }
         self.is_quiet = self.heard_at.is_none_or(|at| now.duration_since(at) + EXACT >= QUIET);
         self.is_released = false;
+        self.began_at = Some(now);
         self.put_off = None;
         self.due = None;
         None
     }
 
-    /// A look has ended, and the next one is due after this time. Returns after how long it is, for
-    /// the sake of a status that waits.
-    pub(super) fn looked(&mut self, next: Option<Duration>, now: Instant) -> Option<Duration> {
+    /// A look has ended, well or not, and the next one is due after this time. Returns after how long
+    /// it is, for the sake of a status that waits. One that was due when the look began and was not
+    /// written is not needed any more.
+    pub(super) fn looked(
+        &mut self,
+        (next, is_well): (Option<Duration>, bool),
+        now: Instant,
+    ) -> Option<Duration> {
+        let was_due =
+            self.latest.zip(self.began_at).is_some_and(|(latest, at)| latest <= at + EXACT);
+        if is_well && was_due {
+            self.latest = None;
+        }
         let waits =
             self.latest.map(|latest| latest.saturating_duration_since(now).max(BETWEEN_LOOKS));
         let next = next.into_iter().chain(waits).min();
@@ -189,7 +202,7 @@ mod tests {
                 None => pace.is_written(false, now),
             }
             // A check that fails is looked at again after 10 seconds.
-            let again = pace.looked(Some(Duration::from_secs(10)), now);
+            let again = pace.looked((Some(Duration::from_secs(10)), true), now);
             next = again.map(|again| now + again);
         }
         writes
@@ -261,10 +274,26 @@ mod tests {
         assert!(!pace.is_to_write(Change::Extent, now));
         let later = now + Duration::from_secs(1);
         assert!(pace.release(false, later));
-        pace.looked(Some(Duration::from_secs(10)), later);
+        pace.looked((Some(Duration::from_secs(10)), true), later);
         assert_eq!(pace.wait(false, later), Some(BETWEEN_LOOKS));
         assert_eq!(pace.wait(false, later + BETWEEN_LOOKS), None);
         assert!(pace.is_to_write(Change::Extent, later + BETWEEN_LOOKS));
+    }
+
+    #[test]
+    fn a_status_that_is_not_needed_any_more_calls_for_no_look() {
+        let now = Instant::now();
+        let mut pace = Pace { written: AT_ONCE, news_at: Some(now), ..Pace::default() };
+        pace.hears(now);
+        assert_eq!(pace.wait(true, now), None);
+        assert!(!pace.is_to_write(Change::Extent, now));
+        assert_eq!(pace.looked((None, true), now), Some(UNCOUNTED));
+        // All pods have started, and what is written says so already.
+        let later = now + UNCOUNTED;
+        assert_eq!(pace.wait(false, later), None);
+        let mut failed = pace;
+        assert_eq!(failed.looked((None, false), later), Some(BETWEEN_LOOKS), "it is needed still");
+        assert_eq!(pace.looked((None, true), later), None);
     }
 
     #[test]
