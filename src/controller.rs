@@ -92,7 +92,7 @@ struct Context {
     /// What registries have just answered.
     answers: Answers,
     index: Mutex<Index>,
-    /// What is known of each check, by its uid. It outlives a loss of leadership.
+    /// What is known of each check, by its uid. What was said outlives a loss of leadership.
     memory: Arc<Mutex<HashMap<String, Memory>>>,
     checks: Store<RegistryCheck>,
     /// The names of what `checks` holds.
@@ -238,6 +238,7 @@ async fn lead(
     for kind in [clients::PODS, clients::CHECKS] {
         telemetry.liveness().hears(kind);
     }
+    memory.lock().unwrap_or_else(PoisonError::into_inner).values_mut().for_each(Memory::lead_again);
     let (checks, writer) = reflector::store::<RegistryCheck>();
     let (changed, keys) = mpsc::unbounded_channel();
     let (triggers, triggered) = mpsc::unbounded_channel();

@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "report",
     "controller/by_namespace.rs",
     "controller/checks/pace.rs",
+    "controller/checks/round.rs",
     "controller/due.rs",
     "controller/expiry/ledger.rs",
     "controller/ownership.rs",

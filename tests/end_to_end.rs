@@ -31,6 +31,7 @@ mod pods;
 mod remedies;
 mod resource;
 mod rights;
+mod rounds;
 mod sharded;
 mod shared;
 mod survival;

@@ -27,6 +27,7 @@ mod memory;
 mod pace;
 mod probing;
 mod recall;
+mod round;
 mod settle;
 mod sharing;
 mod vantage;
@@ -35,11 +36,10 @@ pub(super) mod workload;
 pub(crate) use memory::{Memory, count_failure, hears, release};
 pub(crate) use sharing::Answers;
 
-use memory::{
-    Probed, forget_pullable, looked, pause, remember, remembered, target_key, uid_of, was_probed,
-};
-use probing::{compare_with_node, is_put_off, keep_waiting, outcomes, prepare};
+use memory::{forget_pullable, looked, pause, remember, remembered, uid_of, was_probed};
+use probing::{compare_with_node, find, keep_waiting, prepare};
 use recall::recall;
+use round::{Found, Probed};
 use settle::{delete, read, settle, tell};
 
 /// After how long a first probe is said to be under way.
@@ -201,7 +201,7 @@ async fn idle(
 ) -> Result<Option<Duration>, Error> {
     // What a probe saw before the last pod recovered says nothing about the next one.
     if let Some(memory) = context.memory().get_mut(&uid_of(check)) {
-        memory.outcomes.clear();
+        memory.round.forget_answers();
     }
     let Some(check) = read(&context.client, check).await? else {
         return Ok(None);
@@ -276,32 +276,30 @@ async fn probe(
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let mut ground = prepare(context, check, targets).await?;
     ground.tell_dates(context, check, targets);
-    let known = remembered(context, check, &ground.versions, clock::now());
-    let mut news = targets.iter().filter(|target| !known.contains_key(&target_key(target)));
-    ground.log_in(context, check, news.clone()).await?;
-    let has_news = news.next().is_some();
-    let outcomes = outcomes(context, check, targets, &ground, &known, work);
-    let mut outcomes = with_progress(context, check, outcomes).await?;
+    let known = remembered(context, check, &ground.versions);
+    ground.log_in(context, check, targets.iter().filter(|target| known.lacks(target))).await?;
+    let found = find(context, check, targets, &ground, &known, work);
+    let mut found = with_progress(context, check, found).await?;
     let failing = owned.map_or_else(Vec::new, |key| context.index().failing(key));
-    keep_waiting(&mut outcomes, &failing);
-    if outcomes.is_empty() {
+    keep_waiting(&mut found.outcomes, &failing);
+    if found.outcomes.is_empty() {
         return Ok(Seen::next(Some(SHORTEST_PAUSE)));
     }
     let status = check.status.clone().unwrap_or_default();
-    for outcome in &mut outcomes {
+    for outcome in &mut found.outcomes {
         compare_with_node(namespace, outcome, &status);
     }
-    let probed = has_news.then(|| {
-        let new = outcomes.iter().filter(|new| !known.contains_key(&target_key(&new.target)));
-        let at = asked_at(new, clock::now());
+    let outcomes = found.outcomes.as_slice();
+    let is_new = |outcome: &&Outcome| known.lacks(&outcome.target) && !found.waits(outcome);
+    let probed = outcomes.iter().any(|outcome| is_new(&outcome)).then(|| {
+        let at = asked_at(outcomes.iter().filter(is_new), clock::now());
         let is_first = !was_probed(context, check);
-        Probed { at, next: due::next_probe(&check.spec, &outcomes, at, is_first, clock::chance()) }
+        Probed { at, next: due::next_probe(&check.spec, outcomes, at, is_first, clock::chance()) }
     });
-    let found = outcomes.iter().filter(|outcome| !is_put_off(outcome));
-    let probed = remember(context, check, found, ground.versions, probed, !known.is_empty());
-    let mut beside = expiry::of_outcomes(context, namespace, &outcomes, due::interval(&check.spec));
+    let probed = remember(context, check, &found, &known, ground.versions, probed);
+    let mut beside = expiry::of_outcomes(context, namespace, outcomes, due::interval(&check.spec));
     beside.extend(owned.iter().flat_map(|key| expiry::of_workloads(context, key)));
-    let untold = settle(context, check, News::Outcomes(&outcomes), &beside, probed).await?;
+    let untold = settle(context, check, News::Outcomes(outcomes), &beside, probed).await?;
     let is_pullable = |outcome: &&Outcome| outcome.diagnosis.verdict == Verdict::Pullable;
     for outcome in outcomes.iter().filter(is_pullable) {
         let uids = outcome.target.pods.iter().map(|pod| pod.uid.as_str());
@@ -310,7 +308,7 @@ async fn probe(
     forget_pullable(context, check);
     let next = probed.map_or(Duration::ZERO, |probed| clock::between(clock::now(), probed.next));
     let all_pullable = outcomes.iter().all(|outcome| is_pullable(&outcome));
-    let look_again = match (all_pullable, outcomes.iter().any(is_put_off)) {
+    let look_again = match (all_pullable, found.is_open()) {
         (_, true) => SHORTEST_PAUSE,
         (true, false) => next,
         (false, false) => next.min(due::LOOK_AT_SECRETS),
@@ -332,16 +330,16 @@ fn asked_at<'outcomes>(
 async fn with_progress(
     context: &Context,
     check: &RegistryCheck,
-    outcomes: impl Future<Output = Vec<Outcome>>,
-) -> Result<Vec<Outcome>, Error> {
-    let mut outcomes = std::pin::pin!(outcomes);
+    found: impl Future<Output = Found>,
+) -> Result<Found, Error> {
+    let mut found = std::pin::pin!(found);
     let is_new = check.status.as_ref().is_none_or(|status| status.conditions.is_empty());
     if is_new {
         tokio::select! {
-            outcomes = &mut outcomes => return Ok(outcomes),
+            found = &mut found => return Ok(found),
             () = tokio::time::sleep(A_MOMENT) => {}
         }
         settle(context, check, News::Idle(Idle::Progressing), &[], None).await?;
     }
-    Ok(outcomes.await)
+    Ok(found.await)
 }

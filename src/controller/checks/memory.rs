@@ -7,25 +7,19 @@ use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::api::RegistryCheck;
-use crate::complaint::{self, Complaint};
-use crate::diagnose::Verdict;
-use crate::report::Outcome;
 use crate::resolve::Versions;
-use crate::target::{SecretSource, Target};
+use crate::target::SecretSource;
 
-use super::super::Context;
+use super::super::{Context, clock};
 use super::Error;
 use super::pace::Pace;
 use super::recall::Recalled;
+use super::round::{Found, Known, Probed, Round};
 
 /// What is remembered of one check.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    pub(super) outcomes: HashMap<TargetKey, Outcome>,
-    versions: BTreeMap<SecretSource, Versions>,
-    generation: Option<i64>,
-    requested_at: Option<String>,
-    probed: Option<Probed>,
+    pub(super) round: Round,
     /// What Events said of pods whose kubelet has forgotten why they wait.
     pub(super) recalled: Recalled,
     /// What pods were told, by their uid and the code.
@@ -39,18 +33,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Whether what is remembered is of the check's spec as it is, and nobody has asked for more.
-    fn is_of(&self, check: &RegistryCheck) -> bool {
-        self.generation == check.metadata.generation
-            && self.requested_at.as_deref() == check.requested_at()
+    /// This process leads again, and others may have led meanwhile: what was said was said, but an
+    /// answer may be older than theirs.
+    pub(crate) fn lead_again(&mut self) {
+        let Self { told, said_at, .. } = std::mem::take(self);
+        *self = Self { told, said_at, ..Self::default() };
     }
-}
-
-/// When a check was probed last, and when it will be again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Probed {
-    pub(super) at: Timestamp,
-    pub(super) next: Timestamp,
 }
 
 /// When a pod was told something, and in which episode.
@@ -58,14 +46,6 @@ pub(crate) struct Probed {
 pub(super) struct Told {
     pub(super) episode: String,
     pub(super) at: Timestamp,
-}
-
-/// What makes a target the same target.
-pub(super) type TargetKey = (String, SecretSource, Option<Complaint>);
-
-pub(super) fn target_key(target: &Target) -> TargetKey {
-    let gist = target.complaint.as_ref().map(complaint::gist);
-    (target.image.clone(), target.secrets.clone(), gist)
 }
 
 /// The key under which a check is remembered.
@@ -84,7 +64,7 @@ pub(crate) fn count_failure(context: &Context, check: &RegistryCheck) -> u32 {
 /// Whether somebody asks for a probe now.
 pub(super) fn is_asked_for(context: &Context, check: &RegistryCheck) -> bool {
     let memory = context.memory();
-    let known = memory.get(&uid_of(check)).and_then(|memory| memory.requested_at.as_deref());
+    let known = memory.get(&uid_of(check)).and_then(|memory| memory.round.requested_at());
     check.requested_at() != known
 }
 
@@ -96,79 +76,43 @@ pub(super) fn knows(
     source: &SecretSource,
 ) -> bool {
     let memory = context.memory();
-    let outcomes = memory.get(&uid_of(check)).map(|memory| memory.outcomes.keys());
-    outcomes.into_iter().flatten().any(|(of, from, _)| of == image && from == source)
+    memory.get(&uid_of(check)).is_some_and(|memory| memory.round.knows(image, source))
 }
 
-/// Whether a check was probed since this process began.
+/// Whether a check was probed since this process began to lead.
 pub(super) fn was_probed(context: &Context, check: &RegistryCheck) -> bool {
-    context.memory().get(&uid_of(check)).is_some_and(|memory| memory.probed.is_some())
+    context.memory().get(&uid_of(check)).is_some_and(|memory| memory.round.has_begun())
 }
 
-/// The outcomes that still hold: none where a probe is due.
+/// The answers that are of use with secrets of these versions.
 pub(super) fn remembered(
     context: &Context,
     check: &RegistryCheck,
     versions: &BTreeMap<SecretSource, Versions>,
-    now: Timestamp,
-) -> HashMap<TargetKey, Outcome> {
+) -> Known {
     let memory = context.memory();
-    let Some(memory) = memory.get(&uid_of(check)) else { return HashMap::new() };
-    // A clock that was set back is no reason to wait.
-    let over = memory.probed.is_none_or(|probed| now >= probed.next || now < probed.at);
-    if !memory.is_of(check) || over {
-        return HashMap::new();
-    }
-    let holds = |(_, source, _): &TargetKey| memory.versions.get(source) == versions.get(source);
-    let outcomes = memory.outcomes.iter().filter(|(key, _)| holds(key));
-    outcomes.map(|(key, outcome)| (key.clone(), outcome.clone())).collect()
+    let round = memory.get(&uid_of(check)).map(|memory| &memory.round);
+    round.map(|round| round.known(check, versions, clock::now())).unwrap_or_default()
 }
 
-/// Keeps what was found for the next reconcile. Returns when the check was probed: now, or
-/// else as remembered. A probe of one target does not put off those of the others, which were
-/// `kept` as they are.
-pub(super) fn remember<'outcomes>(
+/// Keeps what was found for the next look. Returns when the check was probed.
+pub(super) fn remember(
     context: &Context,
     check: &RegistryCheck,
-    found: impl Iterator<Item = &'outcomes Outcome>,
+    found: &Found,
+    kept: &Known,
     versions: BTreeMap<SecretSource, Versions>,
     probed: Option<Probed>,
-    kept: bool,
 ) -> Option<Probed> {
     let mut memory = context.memory();
-    let memory = memory.entry(uid_of(check)).or_default();
-    memory.outcomes = found.map(|outcome| (target_key(&outcome.target), bare(outcome))).collect();
-    memory.versions = versions;
-    memory.generation = check.metadata.generation;
-    memory.requested_at = check.requested_at().map(str::to_owned);
-    memory.probed = match (probed, memory.probed) {
-        (Some(new), Some(old)) if kept => Some(Probed { next: new.next.min(old.next), ..new }),
-        (new, old) => new.or(old),
-    };
-    memory.probed
+    let round = &mut memory.entry(uid_of(check)).or_default().round;
+    round.keep(check, found, kept, versions, (probed, clock::now()))
 }
 
-/// An outcome without the pods, which the next look sees for itself.
-fn bare(outcome: &Outcome) -> Outcome {
-    let Target { image, secrets, complaint, pods: _, fresh } = &outcome.target;
-    let target = Target {
-        image: image.clone(),
-        secrets: secrets.clone(),
-        complaint: complaint.clone(),
-        pods: Vec::new(),
-        fresh: *fresh,
-    };
-    let (diagnosis, evidence) = (outcome.diagnosis.clone(), outcome.evidence.clone());
-    Outcome { target, diagnosis, evidence }
-}
-
-/// Forgets Pullable results for pods: whatever the kubelet says next is about a new attempt,
-/// and is looked at anew.
+/// Forgets Pullable answers for pods.
 pub(super) fn forget_pullable(context: &Context, check: &RegistryCheck) {
     if let Some(memory) = context.memory().get_mut(&uid_of(check)) {
-        memory.outcomes.retain(|(_, _, complaint), outcome| {
-            complaint.is_none() || outcome.diagnosis.verdict != Verdict::Pullable
-        });
+        memory.round.forget_pullable();
     }
 }
 
@@ -192,7 +136,7 @@ pub(crate) fn release(context: &Context, long: bool) -> HashSet<String> {
 pub(super) fn pause(context: &Context, check: &RegistryCheck) -> Option<Duration> {
     let mut memory = context.memory();
     let memory = memory.get_mut(&uid_of(check))?;
-    let is_asked = !memory.is_of(check);
+    let is_asked = !memory.round.is_of(check);
     memory.pace.wait(is_asked, Instant::now())
 }
 
@@ -216,4 +160,22 @@ pub(super) fn looked(
         return memory.pace.looked((next, result.is_ok()), Instant::now());
     }
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leads_again_knows_what_was_said_and_no_old_answer() {
+        let (now, key) = (Timestamp::UNIX_EPOCH, ("uid-0".to_owned(), "TagNotFound".to_owned()));
+        let told = HashMap::from([(key, Told { episode: "bc94a493".to_owned(), at: now })]);
+        let written = Some("7".to_owned());
+        let said_at = Some(now);
+        let mut memory = Memory { told, written, said_at, failures: 3, ..Memory::default() };
+        memory.round = crate::controller::checks::round::tests::asked_for();
+        memory.lead_again();
+        assert!(!memory.round.has_begun() && memory.written.is_none());
+        assert_eq!((memory.told.len(), memory.said_at), (1, Some(now)));
+    }
 }

@@ -1,6 +1,6 @@
 //! Probing: each target of a check becomes an outcome.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +23,8 @@ use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
 use super::super::Context;
 use super::asking::{PROBES_AT_ONCE, ask_all};
-use super::memory::{TargetKey, is_asked_for, target_key, uid_of};
+use super::memory::{is_asked_for, uid_of};
+use super::round::{Found, Known, target_key};
 use super::{Error, vantage, workload};
 
 /// What the probes of a check rest on.
@@ -169,25 +170,23 @@ async fn laxity(
 }
 
 /// Each target's outcome: the known one where it still holds. Targets that differ only in what
-/// the kubelet says share one probe.
-pub(super) async fn outcomes(
+/// the kubelet says share one probe. What could not be asked yet waits for its turn.
+pub(super) async fn find(
     context: &Context,
     check: &RegistryCheck,
     targets: &[Target],
     ground: &Ground,
-    known: &HashMap<TargetKey, Outcome>,
+    known: &Known,
     work: &Work,
-) -> Vec<Outcome> {
+) -> Found {
     let began = Instant::now();
     let mut outcomes: Vec<Option<Outcome>> = targets
         .iter()
-        .map(|target| match known.get(&target_key(target)) {
-            Some(known) => Some(Outcome { target: target.clone(), ..known.clone() }),
-            None => explained_without_probe(check, target, ground).map(|diagnosis| Outcome {
-                target: target.clone(),
-                diagnosis,
-                evidence: None,
-            }),
+        .map(|target| {
+            known.now(target).or_else(|| {
+                let diagnosis = explained_without_probe(check, target, ground)?;
+                Some(Outcome { target: target.clone(), diagnosis, evidence: None })
+            })
         })
         .collect();
     let open = targets.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none());
@@ -199,6 +198,7 @@ pub(super) async fn outcomes(
     let answers = ask_all(context, check, ground, questions, work).await;
     let since = is_asked_for(context, check).then_some(began);
     let answers = &answers;
+    let mut waiting = HashSet::new();
     let open = targets.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none());
     let mut open = open.collect::<Vec<_>>().into_iter();
     let mut under_way = FuturesUnordered::new();
@@ -206,25 +206,18 @@ pub(super) async fn outcomes(
         while under_way.len() < PROBES_AT_ONCE
             && let Some((target, outcome)) = open.next()
         {
+            let Some(evidence) = answers.get(&question(target, ground)).map(Arc::clone) else {
+                waiting.insert(target_key(target));
+                *outcome = Some(known.before(target).unwrap_or_else(|| put_off(target)));
+                continue;
+            };
             under_way.push(async move {
-                let evidence = answers.get(&question(target, ground));
-                let found = match evidence.map(Arc::clone) {
-                    Some(evidence) => {
-                        let facts = ground.node(target);
-                        let evidence =
-                            vantage::with_node(context, check, target, facts, since, evidence)
-                                .await;
-                        work.gets_on();
-                        let is_namespaced = !context.settings.watched.is_empty();
-                        self::outcome(check, target, ground, evidence, is_namespaced)
-                    }
-                    None => Outcome {
-                        target: target.clone(),
-                        diagnosis: put_off(target),
-                        evidence: None,
-                    },
-                };
-                *outcome = Some(found);
+                let facts = ground.node(target);
+                let evidence =
+                    vantage::with_node(context, check, target, facts, since, evidence).await;
+                work.gets_on();
+                let is_namespaced = !context.settings.watched.is_empty();
+                *outcome = Some(self::outcome(check, target, ground, evidence, is_namespaced));
             });
         }
         if under_way.next().await.is_none() {
@@ -232,21 +225,15 @@ pub(super) async fn outcomes(
         }
     }
     drop(under_way);
-    outcomes.into_iter().flatten().collect()
+    Found { outcomes: outcomes.into_iter().flatten().collect(), waiting }
 }
 
-fn put_off(target: &Target) -> Diagnosis {
-    match ImageRef::parse(&target.image) {
+fn put_off(target: &Target) -> Outcome {
+    let diagnosis = match ImageRef::parse(&target.image) {
         Ok(image) => diagnose::put_off(&target.image, image.registry()),
         Err(error) => diagnose::invalid_reference(&error),
-    }
-}
-
-/// Whether an image was not asked for yet.
-pub(super) fn is_put_off(outcome: &Outcome) -> bool {
-    outcome.evidence.is_none()
-        && outcome.diagnosis.findings.iter().any(|finding| finding.code == Code::ProbeSkipped)
-        && outcome.diagnosis == put_off(&outcome.target)
+    };
+    Outcome { target: target.clone(), diagnosis, evidence: None }
 }
 
 /// What a probe is about: the image, with whose secrets, for which platform, and whether the

@@ -17,7 +17,8 @@ use crate::report::{
 
 use super::super::{Context, chain, clock, due};
 use super::Error;
-use super::memory::{Probed, Told, uid_of};
+use super::memory::{Told, uid_of};
+use super::round::Probed;
 
 /// How many pods are told of one episode.
 const MOST_PODS_TOLD: usize = 20;
