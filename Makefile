@@ -27,7 +27,7 @@ help:
 	  'make monitoring-test  the alerts, by promtool' \
 	  'make cluster  a shell in the test cluster' \
 	  'make fuzz     looks for texts that break what reads them; SECONDS=60 is how long' \
-	  'make bench    what it costs: writes docs/benchmarks.md, with PODS, IMAGES and INTERVALS as they are set' \
+	  'make bench    what it costs: writes docs/benchmarks.md, with PODS, IMAGES, TURNS and INTERVALS as they are set' \
 	  'make reproducible  two builds from two clones, which must be the same bytes' \
 	  'make image    the container image, as a file for `ctr images import`' \
 	  'make update   writes again what is generated: crds/, deploy/, docs/ and the chart'
@@ -170,10 +170,11 @@ end-to-end:
 	  cargo test --locked --quiet --test integration -- --skip end_to_end; \
 	fi
 
-# PODS is how many fail in the storm, IMAGES how many of one registry are wanted, INTERVALS how long
-# the long tail lasts (144 are a day). It asserts nothing: the table says what misses its target.
+# PODS is how many fail in the storm, IMAGES how many of one registry are wanted, TURNS of how many each
+# is asked for, INTERVALS how long the long tail lasts (144 are a day). It asserts nothing: the table says what misses its target.
 PODS ?= 10000
 IMAGES ?= 10000
+TURNS ?= 1200
 INTERVALS ?= 6
 figures := $(abspath $(target))/figures.jsonl
 # Each part has a cluster of its own: what one leaves behind is no burden of the next.
@@ -198,6 +199,8 @@ bench: ground
 	@$(measure) $(abspath $(target))/release/examples/load storm $(PODS)
 	$(say) '$(IMAGES) images of one registry'
 	@$(measure) $(abspath $(target))/release/examples/load images $(IMAGES)
+	$(say) '$(TURNS) images of one registry, until each was asked for'
+	@$(measure) $(abspath $(target))/release/examples/load turns $(TURNS)
 	$(say) 'The long tail, for $(INTERVALS) intervals'
 	@$(measure) $(abspath $(target))/release/examples/load tail $(INTERVALS)
 	@$(abspath $(target))/release/examples/load collect $(figures) docs/benchmarks.json

@@ -1,5 +1,5 @@
-//! Many images: each pod wants one of its own, of one registry. How often the registry is asked, and
-//! what the checks say of what waits for its turn.
+//! Many images: each pod wants one of its own, of one registry. How often the registry is asked, what
+//! the checks say of what waits for its turn, and when each has had it.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,37 @@ const STORM: Duration = Duration::from_secs(60);
 const AFTER: Duration = Duration::from_secs(60);
 /// How many probes of one registry begin in a second, as `--help` says.
 const RATE: f64 = 10.0;
+
+/// In how long as many pods fail as can be waited for.
+const FEW: Duration = Duration::from_secs(10);
+
+/// Plays it with so many images, until each was asked for.
+pub(crate) async fn turns(count: usize) {
+    let part = format!("{count} images of a registry, to the last");
+    let (_names, asked) = open_registries().await;
+    let apart = Apart::start("turns", 6459, &[]).await;
+    apart.open(HOME, &[]).await;
+    let pods: Vec<Fails> =
+        (0..count).map(|number| Fails::new(number, 0, 0, &format!("api-{number}"))).collect();
+    make(&apart, &pods).await;
+    let _ours = Contender::start(Who::Registrycheck, &apart, &[]).await;
+    let begun = Instant::now();
+    within(&apart, &pods, FEW).await;
+    let ideal = exact(count) / RATE;
+    while asked.images() < count && begun.elapsed().as_secs_f64() < 2.0 * ideal {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let figure = |what: &str, unit, ours, most| {
+        Figure { part: &part, what, unit, ours, reference: None, most: Some(most) }.say();
+    };
+    figure(
+        "first failing pod to the last image asked for",
+        "s",
+        begun.elapsed().as_secs_f64(),
+        ideal * 1.2,
+    );
+    figure("images never asked for", "images", exact(count - asked.images()), 0.0);
+}
 
 /// Plays it with so many images.
 pub(crate) async fn images(count: usize) {

@@ -33,10 +33,13 @@ async fn main() {
         ["rest"] => rest::rest().await,
         ["storm", pods] => storm::storm(pods.parse().unwrap()).await,
         ["images", count] => images::images(count.parse().unwrap()).await,
+        ["turns", count] => images::turns(count.parse().unwrap()).await,
         ["tail", intervals] => tail::tail(intervals.parse().unwrap()).await,
         ["collect", lines, document] => collect::collect(lines, document),
         ["reflector", kubeconfig] => contender::reflect(kubeconfig).await,
-        _ => panic!("usage: load rest, load storm PODS, load images COUNT, or load tail INTERVALS"),
+        _ => panic!(
+            "usage: load rest, load storm PODS, load images COUNT, load turns COUNT, or load tail INTERVALS"
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Registries where nothing can be pulled, each repository for a reason of its own; they count what
 //! they are asked.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -50,6 +51,12 @@ impl Count {
     /// All requests.
     pub(crate) fn requests(&self) -> usize {
         self.0.lock().unwrap().requests
+    }
+
+    /// How many images were asked for.
+    pub(crate) fn images(&self) -> usize {
+        let asked = self.0.lock().unwrap();
+        asked.probes.iter().map(|(_, path)| path).collect::<BTreeSet<_>>().len()
     }
 
     /// How many probes there were of images with such a name.
