@@ -17,6 +17,7 @@ mod element;
 mod fact;
 mod hop;
 mod meaning;
+mod page;
 mod phrases;
 mod reach;
 mod transport;

@@ -1,5 +1,6 @@
 //! Answers: what a server said, by its status and by the words of its error.
 
+use super::page;
 use super::reach::Reach;
 
 /// What a server said.
@@ -21,6 +22,14 @@ pub(super) enum Answer {
     TokenInvalid,
     /// Denied.
     Forbidden,
+    /// Denied by a page for people, which no registry writes.
+    ForbiddenPage,
+    /// The registry's own rules do not let go of this image.
+    Withheld,
+    /// The same, for want of a signature.
+    Unsigned,
+    /// 412, which is how such rules are told where their words are left out.
+    PreconditionFailed,
     /// The credential is past its time.
     Expired,
     /// User and password are called wrong.
@@ -76,6 +85,10 @@ impl Answer {
             | Self::ProxyLogin
             | Self::Fault
             | Self::Forbidden
+            | Self::ForbiddenPage
+            | Self::Withheld
+            | Self::Unsigned
+            | Self::PreconditionFailed
             | Self::NotFound
             | Self::WebPage
             | Self::Strange => wrapped.max(Reach::Reference),
@@ -127,6 +140,10 @@ const PHRASES: &[(&[&str], Answer)] = &[
     (&["does not have permission"], Answer::Hidden),
     (&["denied: denied"], Answer::Hidden),
     (&["needed permissions"], Answer::Hidden),
+    (&["the image is not signed in notary"], Answer::Unsigned),
+    (&["the image is not signed by"], Answer::Unsigned),
+    (&["projectpolicyviolation"], Answer::Withheld),
+    (&["cannot be pulled due to configured policy"], Answer::Withheld),
     (&["access forbidden"], Answer::Forbidden),
     (&["connectivity_forbidden_error"], Answer::Forbidden),
     (&["configured firewall rules"], Answer::Forbidden),
@@ -141,6 +158,7 @@ const PHRASES: &[(&[&str], Answer)] = &[
     (&["manifest unknown"], Answer::ManifestUnknown),
     (&["manifest_unknown"], Answer::ManifestUnknown),
     (&["manifest for ", "not found"], Answer::ManifestUnknown),
+    (&["tag ", " not found in repository"], Answer::ManifestUnknown),
     (&["unknown: artifact ", "not found"], Answer::ManifestUnknown),
     (&["unknown: repository ", "not found"], Answer::NameUnknown),
     (&["unknown: repository does not exist"], Answer::NameUnknown),
@@ -156,25 +174,25 @@ const PHRASES: &[(&[&str], Answer)] = &[
 
 /// Reads what a server said, where the words are those of an answer.
 pub(super) fn read(prose: &str) -> Option<Answer> {
-    let status = status(prose);
+    let said = page::before(prose);
+    let status = status(said).or_else(|| status(prose));
     let worded = PHRASES
         .iter()
-        .find(|(words, _)| words.iter().all(|word| prose.contains(word)))
+        .find(|(words, _)| words.iter().all(|word| said.contains(word)))
         .map(|(_, answer)| *answer);
     match (worded, status) {
         (_, Some(407)) => Some(Answer::ProxyLogin),
         (Some(Answer::Firewall), _) => worded,
         (_, Some(429)) => Some(Answer::Limited),
         (_, Some(500..)) => Some(Answer::Fault),
+        (None | Some(Answer::Hidden), Some(403)) if page::is_there(prose) => {
+            Some(Answer::ForbiddenPage)
+        }
         (Some(_), _) => worded,
-        (None, None | Some(200 | 404)) if is_page(prose) => Some(Answer::WebPage),
+        (None, None | Some(200 | 404)) if page::is_there(prose) => Some(Answer::WebPage),
         (None, Some(status)) => Some(of_status(status)),
         (None, None) => bare(prose),
     }
-}
-
-fn is_page(prose: &str) -> bool {
-    ["invalid character '<'", "<html", "<!doctype html"].iter().any(|word| prose.contains(word))
 }
 
 fn of_status(status: u16) -> Answer {
@@ -182,6 +200,7 @@ fn of_status(status: u16) -> Answer {
         401 => Answer::Unauthorized,
         403 => Answer::Forbidden,
         404 => Answer::NotFound,
+        412 => Answer::PreconditionFailed,
         _ => Answer::Strange,
     }
 }
@@ -219,6 +238,7 @@ const STATUSES: &[(u16, &str)] = &[
     (405, "method not allowed"),
     (407, "proxy authentication"),
     (408, "request timeout"),
+    (412, "precondition failed"),
     (416, "requested range"),
     (429, "too many"),
     (500, "internal"),
@@ -257,6 +277,7 @@ fn status(prose: &str) -> Option<u16> {
                 "statuscode",
                 "http",
                 "code from registry",
+                "code returned when fetching blob",
                 "responded with",
                 "[manifests",
             ]

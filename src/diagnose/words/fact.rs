@@ -5,6 +5,7 @@ use crate::api::Confidence;
 use super::super::catalogue::{Code, Stage};
 use super::answer::{self, Answer};
 use super::hop::{Hop, Role};
+use super::page;
 use super::phrases;
 use super::reach::Reach;
 use super::transport::{self, Transport};
@@ -26,17 +27,18 @@ pub(super) enum Fact {
 /// before a failure on the way to it.
 pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
     let answer = answer::read(prose);
+    let said = page::before(prose);
     let named = match answer {
         // An identity is refused by a firewall as anybody is.
         Some(Answer::Firewall) => None,
         // A server's fault can name a disk that is not the node's.
-        Some(answer) if answer::is_fault_of_the_server(answer) => phrases::identity(prose),
-        Some(_) | None => phrases::identity(prose).or_else(|| phrases::named(prose)),
+        Some(answer) if answer::is_fault_of_the_server(answer) => phrases::identity(said),
+        Some(_) | None => phrases::identity(said).or_else(|| phrases::named(said)),
     };
     if let Some((code, confidence)) = named {
         return Fact::Said(code, confidence);
     }
-    match (answer, transport::read(prose)) {
+    match (answer, transport::read(said)) {
         (Some(answer), None) => Fact::Answered(answer),
         // The proxy, the certificate and the like stand at the end of the chain; a registry's
         // word that stands before them is of another request.

@@ -62,7 +62,7 @@ fn answered(element: &Element, answer: Answer) -> Rows {
         Answer::Firewall => vec![(Code::NetworkRuleDenied, Certain)],
         Answer::Limited => vec![(Code::RateLimited, Certain)],
         Answer::ProxyLogin => vec![(Code::ProxyAuthenticationRequired, Certain)],
-        Answer::Fault => vec![(Code::RegistryUnavailable, unless_mirrored(element))],
+        Answer::Fault => vec![(Code::RegistryUnavailable, of_the_fault(element))],
         Answer::Expired => vec![(Code::CredentialExpired, Certain)],
         Answer::WrongPassword => vec![(Code::CredentialRejected, Likely)],
         Answer::NoCredential => vec![(Code::NoCredentials, Likely)],
@@ -74,6 +74,17 @@ fn answered(element: &Element, answer: Answer) -> Rows {
             vec![(Code::NotFoundOrNotAuthorized, Likely), (Code::CredentialRejected, Possible)]
         }
         Answer::Forbidden => forbidden(element),
+        Answer::ForbiddenPage if element.hop.role == Role::Exchange || element.hop.is_azure() => {
+            forbidden(element)
+        }
+        Answer::ForbiddenPage => {
+            vec![(Code::AccessForbidden, Likely), (Code::NetworkRuleDenied, Possible)]
+        }
+        Answer::Withheld => vec![(Code::AccessForbidden, Likely)],
+        Answer::Unsigned => {
+            vec![(Code::AccessForbidden, Likely), (Code::SignatureRejected, Possible)]
+        }
+        Answer::PreconditionFailed => vec![(Code::AccessForbidden, Possible)],
         Answer::Unauthorized => unauthorized(element),
         Answer::TagUnknown => vec![(Code::TagNotFound, Certain)],
         Answer::ManifestUnknown => vec![(Code::TagNotFound, Likely)],
@@ -233,8 +244,19 @@ fn own(element: &Element, transport: Transport) -> Rows {
     }
 }
 
-fn unless_mirrored(element: &Element) -> Confidence {
-    if element.hop.role == Role::Mirror { Likely } else { Certain }
+/// A mirror is not the registry; and where no address says who was asked for a layer, it can
+/// have been anything on the way.
+fn of_the_fault(element: &Element) -> Confidence {
+    match element.hop.role {
+        Role::Mirror => Likely,
+        Role::Data if !element.hop.is_named => Likely,
+        Role::Registry
+        | Role::TokenService
+        | Role::Exchange
+        | Role::Data
+        | Role::Proxy
+        | Role::Metadata => Certain,
+    }
 }
 
 /// What the wrappers alone allow.

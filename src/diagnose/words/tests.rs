@@ -5,6 +5,7 @@ mod answers;
 mod content;
 mod network;
 mod node;
+mod pages;
 mod properties;
 mod shape;
 
@@ -16,7 +17,15 @@ fn check(message: &str, code: Code, confidence: Confidence) {
     assert_eq!((first.code, first.confidence), (code, confidence), "{message}\n{meanings:?}");
 }
 
-/// The same, and the host that it names.
+/// Checks all findings of a message.
+#[track_caller]
+fn check_all(message: &str, expected: &[(Code, Confidence)]) {
+    let meanings = read(message);
+    let found: Vec<_> = meanings.iter().map(|meaning| (meaning.code, meaning.confidence)).collect();
+    assert_eq!(found, expected, "{message}");
+}
+
+/// Checks the first finding, and the host that it names.
 #[track_caller]
 fn check_at(message: &str, code: Code, confidence: Confidence, host: &str) {
     check(message, code, confidence);

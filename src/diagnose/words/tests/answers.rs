@@ -180,6 +180,11 @@ fn denied_or_absent() {
 #[test]
 fn absent() {
     check(
+        "Error response from daemon: (Tag v2.0.0-bob not found in repository foo/bar)",
+        Code::TagNotFound,
+        Likely,
+    );
+    check(
         "Error response from daemon: unknown: artifact lib/app:9 not found",
         Code::TagNotFound,
         Likely,
@@ -279,7 +284,7 @@ fn the_registrys_own_state() {
     check(
         "writing blob: initiating layer upload: StatusCode: 503, <html>",
         Code::RegistryUnavailable,
-        Certain,
+        Likely,
     );
     check(
         "error parsing HTTP 502 response body: invalid character '<' looking for beginning of value: \"<html>no space left on device</html>\"",
