@@ -219,6 +219,7 @@ fn own(element: &Element, transport: Transport) -> Rows {
         Transport::Refused => vec![(Code::ConnectionRefused, Certain)],
         Transport::Reset => vec![(Code::ConnectionReset, Certain)],
         Transport::Closed => vec![(Code::ConnectionReset, Likely)],
+        Transport::Ended => vec![(Code::ConnectionReset, Possible)],
         Transport::Untrusted if hop.is_trusted() => {
             vec![(Code::TlsCertificateUntrusted, Likely), (Code::NodeTrustStoreOutdated, Possible)]
         }
@@ -237,6 +238,10 @@ fn own(element: &Element, transport: Transport) -> Rows {
         Transport::Malformed => vec![(Code::NotARegistry, Likely)],
         Transport::ProxyRefused => {
             vec![(Code::AccessForbidden, Likely), (Code::ProxyUnreachable, Possible)]
+        }
+        Transport::ProxyLogin => vec![(Code::ProxyAuthenticationRequired, Likely)],
+        Transport::ProxyWord => {
+            vec![(Code::AccessForbidden, Possible), (Code::ProxyUnreachable, Possible)]
         }
         Transport::ProxyFault => {
             vec![(Code::RegistryUnavailable, Likely), (Code::ProxyUnreachable, Possible)]

@@ -7,6 +7,7 @@ mod network;
 mod node;
 mod pages;
 mod properties;
+mod proxies;
 mod shape;
 
 /// Checks the first finding of a message.

@@ -19,6 +19,8 @@ pub(super) enum Transport {
     Reset,
     /// The connection ended early.
     Closed,
+    /// Something ended early, and nothing says that it was a request.
+    Ended,
     /// The certificate is signed by nobody trusted.
     Untrusted,
     /// The certificate is not valid at this time.
@@ -37,6 +39,10 @@ pub(super) enum Transport {
     Malformed,
     /// A proxy refused to connect.
     ProxyRefused,
+    /// A proxy wants a login.
+    ProxyLogin,
+    /// A proxy refused, with a word of its own.
+    ProxyWord,
     /// A proxy could not connect.
     ProxyFault,
 }
@@ -61,7 +67,9 @@ impl Transport {
             Self::Untrusted | Self::OutOfTime | Self::OtherName | Self::Certificate => {
                 Kind::Certificate
             }
-            Self::ProxyRefused | Self::ProxyFault => Kind::OfProxy,
+            Self::ProxyRefused | Self::ProxyLogin | Self::ProxyWord | Self::ProxyFault => {
+                Kind::OfProxy
+            }
             Self::PlainHttp => Kind::PlainHttp,
             Self::NoSuchName
             | Self::LookupFailed
@@ -71,6 +79,7 @@ impl Transport {
             | Self::Refused
             | Self::Reset
             | Self::Closed
+            | Self::Ended
             | Self::Handshake
             | Self::TlsForHttp
             | Self::Malformed => Kind::Other,
@@ -162,9 +171,10 @@ fn ending(prose: &str) -> Option<Transport> {
     // The kubelet and others put the reason behind the message.
     let prose = prose.trim_end_matches(['"', '.', ' ', '}', ']']);
     let prose = prose.strip_suffix(": errimagepull").unwrap_or(prose);
-    let last = prose.rsplit(": ").next().unwrap_or(prose).trim_matches(['"', ' ']);
-    match last {
+    let (front, last) = prose.rsplit_once(": ").unwrap_or(("", prose));
+    match last.trim_matches(['"', ' ']) {
         "eof" => Some(Transport::Closed),
+        "code = unknown desc = eof" => Some(Transport::Ended),
         "context deadline exceeded"
             if prose.contains("\"\": ") || prose.contains("failed to do request") =>
         {
@@ -173,6 +183,37 @@ fn ending(prose: &str) -> Option<Transport> {
         // What Go says of a proxy's refusal to make a tunnel.
         "forbidden" => Some(Transport::ProxyRefused),
         "bad gateway" | "service unavailable" | "gateway timeout" => Some(Transport::ProxyFault),
+        word if is_asked(front) => of_a_proxy(word),
         _ => None,
+    }
+}
+
+/// Whether the words end with a request, whose address is left out of the prose.
+fn is_asked(front: &str) -> bool {
+    let front = front.trim_end_matches('"');
+    let is_verb = |verb: &str| {
+        // `failed to get "reg.test/app:1"` asks for no address.
+        front.strip_suffix(verb).is_some_and(|before| {
+            !before.ends_with(char::is_alphanumeric) && !before.ends_with("to ")
+        })
+    };
+    ["get ", "head ", "post "].into_iter().any(is_verb)
+}
+
+/// What Go or a registry says in one word, whole or cut off, that is as long as a proxy's.
+const WORDS: &[&str] =
+    &["connection", "proxyconnect", "unauthorized", "unavailable", "unexpected", "unsupported"];
+
+/// Of a proxy that refuses to make a tunnel, Go says what stands behind the status: its name
+/// in the standard, or whatever the proxy calls it, which is one word that nobody else says.
+fn of_a_proxy(last: &str) -> Option<Transport> {
+    match last {
+        "internal server error" => Some(Transport::ProxyFault),
+        "authenticationrequired" => Some(Transport::ProxyLogin),
+        word => {
+            let is_word =
+                word.len() >= 10 && word.chars().all(|letter| letter.is_ascii_alphabetic());
+            (is_word && !WORDS.contains(&word)).then_some(Transport::ProxyWord)
+        }
     }
 }
