@@ -4,6 +4,9 @@ use super::fact::{self, Fact};
 use super::hop::{self, Hop};
 use super::reach::Reach;
 
+/// No image's name is longer.
+const NAME_MAX: usize = 1024;
+
 /// How a chain begins where several are listed: with what the programs on the way put first.
 const OPENERS: &[&str] = &[
     "rpc error:",
@@ -119,7 +122,8 @@ impl Element {
     /// Reads a chain.
     pub(super) fn read(chain: &str) -> Self {
         let plain = plain(chain);
-        let (prose, requests) = prose(&plain);
+        let image = hop::image(&plain);
+        let (prose, requests) = prose(&plain, image);
         let wrapped = wrapped(&prose, &requests);
         let hop = hop::find(&plain, &prose, &requests, wrapped);
         let fact = fact::read(&prose, &hop);
@@ -146,11 +150,18 @@ fn plain(chain: &str) -> String {
     one_line.replace("\\u0027", "'").replace("\\\"", "\"").replace(['“', '”'], "\"")
 }
 
-/// The words in lower case, without quoted names and addresses; and the addresses that
-/// requests went to.
-fn prose(plain: &str) -> (String, Vec<String>) {
+/// The words in lower case, without names of images and files, and addresses; and the
+/// addresses that requests went to.
+fn prose(plain: &str, image: Option<&str>) -> (String, Vec<String>) {
     let mut prose = String::with_capacity(plain.len());
     let mut requests = Vec::new();
+    let is_whole = |image: &&str| {
+        is_name(image)
+            && image.len() < NAME_MAX
+            && image.starts_with(char::is_alphanumeric)
+            && image.ends_with(char::is_alphanumeric)
+    };
+    let image = image.filter(is_whole);
     let mut rest = plain;
     while let Some(first) = rest.chars().next() {
         if rest.starts_with("https://") || rest.starts_with("http://") {
@@ -160,6 +171,10 @@ fn prose(plain: &str) -> (String, Vec<String>) {
             }
             rest = &rest[length..];
         } else if let Some(length) = quoted_name(rest) {
+            let file = file_of_the_node(&rest[1..length - 1]).to_lowercase();
+            prose.extend(["\"", &file, "\""]);
+            rest = &rest[length..];
+        } else if let Some(length) = bare_name(&prose, rest, image) {
             prose.push_str("\"\"");
             rest = &rest[length..];
         } else {
@@ -179,10 +194,38 @@ fn quoted_name(text: &str) -> Option<usize> {
     }
     let end = inside.find(|character: char| character == '"' || character.is_whitespace())?;
     let name = &inside[..end];
-    let is_name = inside[end..].starts_with('"') && name.contains(['/', ':', '.']);
+    let is_name = inside[end..].starts_with('"') && is_name(name);
     // A media type says what was served.
     let is_kind = ["application/", "text/"].iter().any(|kind| name.starts_with(kind));
     (is_name && !is_kind).then_some(end + 2)
+}
+
+fn is_name(text: &str) -> bool {
+    text.contains(['/', ':', '.'])
+}
+
+/// The names of the node's own files say what could not be read; what an image is called
+/// never begins with a slash.
+fn file_of_the_node(name: &str) -> &str {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let is_own = [".json", ".toml", ".sock"].iter().any(|kind| file.ends_with(kind));
+    if name.starts_with('/') && is_own { file } else { "" }
+}
+
+/// The length of an image's name without quotes at the beginning: of the one that the text is
+/// about, or of what stands where runtimes put a tag and a repository.
+fn bare_name(prose: &str, rest: &str, image: Option<&str>) -> Option<usize> {
+    let is_inside = prose.ends_with(char::is_alphanumeric);
+    if let Some(image) = image.filter(|image| !is_inside && rest.starts_with(image)) {
+        return Some(image.len());
+    }
+    let places = ["reading manifest ", "reading manifest \"\" in "];
+    if !prose.ends_with(' ') || !places.iter().any(|place| prose.ends_with(place)) {
+        return None;
+    }
+    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let length = rest[..end].trim_end_matches(':').len();
+    (length > 0).then_some(length)
 }
 
 fn has(prose: &str, words: &[&str]) -> bool {

@@ -115,7 +115,8 @@ const NAMED: &[Phrase] = &[
     (&["short name mode is enforcing"], Code::RegistryNameSuspicious, Likely),
     // Signatures and the runtime.
     (&["policy.json", "no such file"], Code::RuntimeFailure, Likely),
-    (&["policy.json", "invalid"], Code::RuntimeFailure, Likely),
+    (&["policy.json", "invalid character"], Code::RuntimeFailure, Likely),
+    (&["invalid policy in"], Code::RuntimeFailure, Likely),
     (&["a signature was required"], Code::SignatureRejected, Certain),
     (&["source image rejected"], Code::SignatureRejected, Likely),
     (&["signature validation failed"], Code::SignatureRejected, Likely),

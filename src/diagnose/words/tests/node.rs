@@ -194,3 +194,36 @@ fn a_throttled_provider_is_no_limit_of_the_registry() {
         Certain,
     );
 }
+
+#[test]
+fn files_of_the_node_are_read_in_quotes_too() {
+    for message in [
+        "invalid policy in \"/etc/containers/policy.json\": Unknown key \"keyPaths\"",
+        "open \"/etc/containers/policy.json\": no such file or directory",
+        "failed to parse \"/etc/containerd/certs.d/reg.test/hosts.toml\": bad key",
+        "transport: Error while dialing \"/run/containerd/containerd.sock\": no such file or directory",
+    ] {
+        check(message, Code::RuntimeFailure, Likely);
+    }
+    check(
+        "error reading JSON file \"/run/containers/0/auth.json\": unexpected end of JSON input",
+        Code::DockerConfigMalformed,
+        Likely,
+    );
+}
+
+#[test]
+fn images_named_like_files_are_none() {
+    for image in ["policy.json", "reg.test/hosts.toml:invalid", "reg.test/a/containerd.sock:1"] {
+        check(&resolving(image, "manifest unknown: manifest unknown"), Code::TagNotFound, Likely);
+    }
+    for name in ["policy.json", "hosts.toml", "containerd.sock"] {
+        check(
+            &format!(
+                "initializing source docker://reg.test/{name}:invalid: reading manifest invalid in reg.test/{name}: manifest unknown"
+            ),
+            Code::TagNotFound,
+            Likely,
+        );
+    }
+}
