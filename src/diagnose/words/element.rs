@@ -1,7 +1,12 @@
 //! Elements: one chain of wrappers, without names that could be taken for words.
 
+use crate::api::Confidence;
+
+use super::super::catalogue::Code;
 use super::fact::{self, Fact};
 use super::hop::{self, Hop};
+use super::page;
+use super::phrases;
 use super::reach::Reach;
 
 /// No image's name is longer.
@@ -108,6 +113,8 @@ pub(super) enum Asked {
 pub(super) struct Element {
     /// What happened.
     pub(super) fact: Fact,
+    /// What is named behind an inspection that failed.
+    pub(super) behind: Option<(Code, Confidence)>,
     /// Where.
     pub(super) hop: Hop,
     /// How far the wrappers say that it got.
@@ -127,12 +134,13 @@ impl Element {
         let wrapped = wrapped(&prose, &requests);
         let hop = hop::find(&plain, &prose, &requests, wrapped);
         let fact = fact::read(&prose, &hop);
-        let asked = match hop::image(&plain) {
+        let behind = phrases::behind_the_inspection(page::before(&prose));
+        let asked = match image {
             Some(image) if image.contains("@sha") => Asked::Digest,
             Some(_) => Asked::Tag,
             None => Asked::Unsaid,
         };
-        Self { fact, hop, wrapped, sent: sent(&prose), asked }
+        Self { fact, behind, hop, wrapped, sent: sent(&prose), asked }
     }
 
     /// How far this one got.

@@ -15,6 +15,8 @@ use super::transport::{self, Transport};
 pub(super) enum Fact {
     /// The words name the cause by themselves.
     Said(Code, Confidence),
+    /// The words name what was done when it failed, and not why.
+    Open(Code, Confidence),
     /// A server answered.
     Answered(Answer),
     /// There was no answer.
@@ -50,8 +52,13 @@ pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
             }
         }
         (None, Some(failure)) => Fact::Failed(failure),
-        (None, None) => phrases::around(prose)
-            .map_or(Fact::Unsaid, |(code, confidence)| Fact::Said(code, confidence)),
+        (None, None) => match phrases::around(said) {
+            Some((code, confidence)) if phrases::has_error_of_the_system(said) => {
+                Fact::Said(code, confidence)
+            }
+            Some((code, confidence)) => Fact::Open(code, confidence),
+            None => Fact::Unsaid,
+        },
     }
 }
 
@@ -59,7 +66,7 @@ impl Fact {
     /// How far a pull got that ended so, in wrappers that say `wrapped`.
     pub(super) fn reach(self, wrapped: Reach) -> Reach {
         match self {
-            Self::Said(code, _) => match code.row().stage {
+            Self::Said(code, _) | Self::Open(code, _) => match code.row().stage {
                 Stage::Image | Stage::Authorization => wrapped.max(Reach::Manifest),
                 Stage::Authentication | Stage::Identity => wrapped.max(Reach::Token),
                 Stage::Reference

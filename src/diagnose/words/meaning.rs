@@ -16,6 +16,7 @@ use super::transport::{Kind, Transport};
 pub(super) fn of(element: &Element) -> Vec<Meaning> {
     let rows = match element.fact {
         Fact::Said(code, confidence) => said(element, code, confidence),
+        Fact::Open(code, confidence) => open(element, code, confidence),
         Fact::Answered(answer) => answered(element, answer),
         Fact::Failed(transport) => failed(element, transport),
         Fact::Unsaid => unsaid(element),
@@ -51,7 +52,17 @@ fn said(element: &Element, code: Code, confidence: Confidence) -> Rows {
         rows.push((Code::ServicePrincipalSecretExpired, Possible));
     } else if code == Code::ContentCorrupted {
         rows.push((Code::RuntimeFailure, Possible));
-    } else if code == Code::RuntimeFailure && element.wrapped == Reach::Extract {
+    } else if code == Code::ImageInspectFailed {
+        rows.extend(element.behind);
+    }
+    rows
+}
+
+/// What was done when it failed. Of what a message leaves out while layers are unpacked, a
+/// full disk is the commonest.
+fn open(element: &Element, code: Code, confidence: Confidence) -> Rows {
+    let mut rows = said(element, code, confidence);
+    if code == Code::RuntimeFailure && element.wrapped == Reach::Extract {
         rows.push((Code::NodeDiskFull, Possible));
     }
     rows

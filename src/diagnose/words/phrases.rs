@@ -125,6 +125,11 @@ const NAMED: &[Phrase] = &[
     (&["remote trust data"], Code::SignatureRejected, Likely),
     (&["signature verification failed"], Code::SignatureRejected, Likely),
     (&["unrecognized signature format"], Code::SignatureRejected, Likely),
+    (&["content digest sha", ": not found"], Code::RuntimeFailure, Likely),
+    (&["-sha256:", " locked for "], Code::RuntimeFailure, Likely),
+    (&["-sha256:", " locked: unavailable"], Code::RuntimeFailure, Likely),
+    (&["grpc: the connection is unavailable"], Code::RuntimeFailure, Likely),
+    (&["does not resolve to an image id"], Code::RuntimeFailure, Likely),
     (&["get registry endpoints"], Code::RuntimeFailure, Likely),
     (&["tlsconfig for registry"], Code::RuntimeFailure, Likely),
     (&["failed to load cert file"], Code::RuntimeFailure, Likely),
@@ -159,6 +164,8 @@ const NAMED: &[Phrase] = &[
     (&["schema 1 support"], Code::ManifestUnsupported, Certain),
     (&["schema 1 ", "not supported"], Code::ManifestUnsupported, Certain),
     (&["schema 1 ", "no longer supported"], Code::ManifestUnsupported, Certain),
+    (&["schema 1 images", "disabled by default"], Code::ManifestUnsupported, Certain),
+    (&["no processor for media-type"], Code::ManifestUnsupported, Likely),
     (&["missing signature key"], Code::ManifestUnsupported, Likely),
     (&["mismatched image rootfs and manifest layers"], Code::ManifestUnsupported, Likely),
     (&["unexpected media type"], Code::ManifestUnsupported, Likely),
@@ -180,6 +187,7 @@ const NAMED: &[Phrase] = &[
     (&["digest mismatch"], Code::ContentCorrupted, Certain),
     (&["digest invalid"], Code::ContentCorrupted, Likely),
     (&["layers from manifest don't match image configuration"], Code::ContentCorrupted, Likely),
+    (&["manifest would not match destination reference"], Code::ContentCorrupted, Likely),
     (&["wrong diff id"], Code::ContentCorrupted, Likely),
     (&["failed to read expected number of bytes"], Code::ContentCorrupted, Likely),
     (&["extract layer", "unexpected eof"], Code::ContentCorrupted, Likely),
@@ -199,6 +207,10 @@ const AROUND: &[Phrase] = &[
     (&["error processing tar file"], Code::RuntimeFailure, Likely),
     (&["committing the finished image"], Code::RuntimeFailure, Likely),
     (&["layer not known"], Code::RuntimeFailure, Likely),
+    // Runtimes warn so, and go on.
+    (&["mismatch: image uses"], Code::PlatformMismatch, Likely),
+    (&["encountered unknown type", "text/html"], Code::NotARegistry, Likely),
+    (&["encountered unknown type"], Code::ManifestUnsupported, Likely),
     (&["because of no progress"], Code::PullTimedOut, Likely),
     (&["deadlineexceeded"], Code::PullTimedOut, Likely),
     (&["context deadline exceeded"], Code::PullTimedOut, Likely),
@@ -207,6 +219,26 @@ const AROUND: &[Phrase] = &[
     (&["connectivity_dns_error"], Code::DnsNameNotFound, Likely),
     (&["could not connect to the registry login server"], Code::ConnectionTimeout, Possible),
     (&["registry is unavailable"], Code::RegistryUnavailable, Likely),
+];
+
+/// Errors of Linux that say why layers cannot be unpacked, other than for want of room.
+const SYSTEM: &[&str] = &[
+    ": invalid argument",
+    ": operation not permitted",
+    ": operation not supported",
+    ": permission denied",
+    ": no such file or directory",
+    ": file exists",
+    ": not a directory",
+    ": is a directory",
+    ": directory not empty",
+    ": device or resource busy",
+    ": too many open files",
+    ": too many levels of symbolic links",
+    ": file name too long",
+    ": no such device",
+    ": cannot allocate memory",
+    ": structure needs cleaning",
 ];
 
 /// What identities, their token services and the sources of credentials say.
@@ -219,16 +251,32 @@ pub(super) fn around(prose: &str) -> Option<(Code, Confidence)> {
     find(AROUND, prose)
 }
 
+/// Whether an error of the node's operating system is named.
+pub(super) fn has_error_of_the_system(prose: &str) -> bool {
+    SYSTEM.iter().any(|error| prose.contains(error))
+}
+
+/// What is named behind the words that an image could not be inspected.
+pub(super) fn behind_the_inspection(prose: &str) -> Option<(Code, Confidence)> {
+    let causes = NAMED.iter().filter(|(_, code, _)| *code != Code::ImageInspectFailed);
+    first(causes, prose).map(|(code, confidence)| (code, confidence.max(Likely)))
+}
+
 /// What else names its cause.
 pub(super) fn named(prose: &str) -> Option<(Code, Confidence)> {
     find(NAMED, prose)
 }
 
 fn find(phrases: &[Phrase], prose: &str) -> Option<(Code, Confidence)> {
-    let is_said = |words: &&[&str]| words.iter().all(|word| prose.contains(word));
+    first(phrases.iter(), prose)
+}
+
+fn first<'table>(
+    mut phrases: impl Iterator<Item = &'table Phrase>,
+    prose: &str,
+) -> Option<(Code, Confidence)> {
     phrases
-        .iter()
-        .find(|(words, ..)| is_said(words))
+        .find(|(words, ..)| words.iter().all(|word| prose.contains(word)))
         .map(|(_, code, confidence)| (*code, *confidence))
 }
 

@@ -82,3 +82,88 @@ fn broken_content() {
     );
     check("failed to extract layer sha256:12: unexpected EOF", Code::ContentCorrupted, Likely);
 }
+
+#[test]
+fn content_that_the_node_lacks() {
+    const DIGEST: &str = "sha256:5b0bcabd1ed22e9fb1310cf6c2dec7cdef19f0ad69efa1f392e94a4333501270";
+    for cause in [
+        "failed to unpack image on snapshotter overlayfs",
+        "failed to get reader from content store",
+        "failed to resolve rootfs",
+    ] {
+        check_all(
+            &format!(
+                "failed to pull and unpack image \"reg.test/a:1\": {cause}: content digest {DIGEST}: not found"
+            ),
+            &[(Code::RuntimeFailure, Likely)],
+        );
+    }
+    check(
+        &format!(
+            "Error: ErrImagePull: rpc error: code = NotFound desc = error unpacking image: failed to resolve rootfs: content digest {DIGEST}: not found"
+        ),
+        Code::RuntimeFailure,
+        Likely,
+    );
+    check(
+        &format!(
+            "failed to unpack image on snapshotter overlayfs: could not fetch content descriptor {DIGEST} (application/vnd.oci.image.layer.v1.tar+gzip) from remote: not found"
+        ),
+        Code::LayerNotFound,
+        Likely,
+    );
+}
+
+#[test]
+fn content_that_runtimes_do_not_take() {
+    const SCHEMA: &str = "Pulling Schema 1 images have been deprecated and disabled by default since containerd v2.0. As a workaround you may set an environment variable `CONTAINERD_ENABLE_DEPRECATED_PULL_SCHEMA_1_IMAGE=1`, but this will be completely removed in containerd v2.1.";
+    check(SCHEMA, Code::ManifestUnsupported, Certain);
+    check(
+        &format!("failed to get converter for \"docker.io/library/x:1\": {SCHEMA}"),
+        Code::ManifestUnsupported,
+        Certain,
+    );
+    check(
+        "reading manifest 1 in reg.test/schema-1: a cache for schema 1 is disabled by default: unauthorized: authentication required",
+        Code::CredentialRejected,
+        Possible,
+    );
+    check(
+        "failed to extract layer sha256:12: failed to get stream processor for application/vnd.in-toto+json: no processor for media-type: unknown",
+        Code::ManifestUnsupported,
+        Likely,
+    );
+    check(
+        "encountered unknown type application/json; children may not be fetched",
+        Code::ManifestUnsupported,
+        Likely,
+    );
+    // It is a warning, behind which the cause may stand.
+    check(
+        "encountered unknown type application/json; children may not be fetched: failed to do request: Get \"https://reg.test/v2/a/blobs/sha256:12\": dial tcp 192.0.2.1:443: connect: connection refused",
+        Code::ConnectionRefused,
+        Certain,
+    );
+    check(
+        "Digest of source image's manifest would not match destination reference",
+        Code::ContentCorrupted,
+        Likely,
+    );
+}
+
+#[test]
+fn an_image_of_another_architecture() {
+    // It may be a warning, behind which the cause stands.
+    check(
+        "Image architecture mismatch: image uses \"amd64\", expecting one of \"arm64\"; reading manifest 1 in reg.test/a: manifest unknown",
+        Code::TagNotFound,
+        Likely,
+    );
+    for message in [
+        "Image architecture mismatch: image uses \"amd64\", expecting \"arm64\"",
+        "image architecture mismatch: image uses amd64, expecting arm64",
+        "copying system image from manifest list: Image operating system mismatch: image uses \"windows\", expecting \"linux\"",
+    ] {
+        check(message, Code::PlatformMismatch, Likely);
+    }
+}

@@ -196,6 +196,30 @@ fn a_throttled_provider_is_no_limit_of_the_registry() {
 }
 
 #[test]
+fn a_full_disk_follows_only_where_the_cause_is_open() {
+    let extract = |cause: &str| {
+        format!(
+            "failed to pull and unpack image \"reg.test/a:1\": failed to extract layer sha256:12: {cause}"
+        )
+    };
+    for cause in [
+        "mount callback failed on /var/lib/containerd/tmpmounts/containerd-mount12: failed to Lchown \"/var/lib/containerd/tmpmounts/containerd-mount12/x\" for UID 1000620000, GID 0: lchown /x: invalid argument (Hint: try increasing the number of subordinate IDs in /etc/subuid and /etc/subgid): unknown",
+        "failed to mount: invalid argument: unknown",
+        "operation not permitted",
+        "mkdir /usr/bin: permission denied",
+        "write /x: input/output error",
+    ] {
+        check_all(&extract(cause), &[(Code::RuntimeFailure, Likely)]);
+    }
+    for cause in ["signal: killed", "exit status 1: unpigz: abort"] {
+        check_all(
+            &extract(cause),
+            &[(Code::RuntimeFailure, Likely), (Code::NodeDiskFull, Possible)],
+        );
+    }
+}
+
+#[test]
 fn files_of_the_node_are_read_in_quotes_too() {
     for message in [
         "invalid policy in \"/etc/containers/policy.json\": Unknown key \"keyPaths\"",
@@ -226,4 +250,28 @@ fn images_named_like_files_are_none() {
             Likely,
         );
     }
+}
+
+#[test]
+fn runtimes_in_disorder() {
+    for message in [
+        "rpc error: code = Unavailable desc = failed to pull and unpack image \"reg.test/a:1\": failed to copy: ref k8s.io/1/layer-sha256:12 locked for 234.5ms (since 2024-01-01 01:02:03.4 +0000 UTC m=+12.3): unavailable",
+        "failed to copy: ref k8s.io/1/layer-sha256:12 locked: unavailable",
+        "rpc error: code = Unavailable desc = grpc: the connection is unavailable",
+        "reference \"[overlay@/var/lib/containers/storage+/run/containers/storage]reg.test/a:1\" does not resolve to an image ID",
+    ] {
+        check(message, Code::RuntimeFailure, Likely);
+    }
+}
+
+#[test]
+fn why_an_image_was_not_inspected() {
+    check_all(
+        "Failed to inspect image \"\": rpc error: code = Unknown desc = short name mode is enforcing, but image name nginx:1 returns ambiguous list",
+        &[(Code::ImageInspectFailed, Likely), (Code::RegistryNameSuspicious, Likely)],
+    );
+    check_all(
+        "Failed to inspect image \"\": rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused\"",
+        &[(Code::ImageInspectFailed, Likely), (Code::RuntimeFailure, Likely)],
+    );
 }
