@@ -27,6 +27,7 @@ pub mod walks;
 pub use announcements::{
     About, Announcement, EventKind, Notice, endings_changed, lasting, to_workload,
 };
+pub use findings::episode_of;
 
 /// What was found for one target.
 #[derive(Clone, Debug)]

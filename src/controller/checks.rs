@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::Api;
 use kube::runtime::controller::Action;
 use thiserror::Error;
@@ -36,10 +35,10 @@ pub(super) mod workload;
 pub(crate) use memory::{Memory, count_failure, hears, release};
 pub(crate) use sharing::Answers;
 
-use memory::{forget_pullable, looked, pause, remember, remembered, uid_of, was_probed};
+use memory::{forget_pullable, looked, pause, remember, remembered, uid_of};
 use probing::{compare_with_node, find, keep_waiting, prepare};
 use recall::recall;
-use round::{Found, Probed};
+use round::Found;
 use settle::{delete, read, settle, tell};
 
 /// After how long a first probe is said to be under way.
@@ -129,10 +128,7 @@ pub(crate) async fn reconcile(
     let result = match seen {
         Ok(Seen { next, untold }) => {
             work.waits();
-            tell(&context, &check, &untold).await.map(|is_all| match next {
-                _ if !is_all => Some(SHORTEST_PAUSE),
-                next => next,
-            })
+            tell(&context, &check, &untold).await.map(|()| next)
         }
         Err(error) => Err(error),
     };
@@ -290,13 +286,7 @@ async fn probe(
         compare_with_node(namespace, outcome, &status);
     }
     let outcomes = found.outcomes.as_slice();
-    let is_new = |outcome: &&Outcome| known.lacks(&outcome.target) && !found.waits(outcome);
-    let probed = outcomes.iter().any(|outcome| is_new(&outcome)).then(|| {
-        let at = asked_at(outcomes.iter().filter(is_new), clock::now());
-        let is_first = !was_probed(context, check);
-        Probed { at, next: due::next_probe(&check.spec, outcomes, at, is_first, clock::chance()) }
-    });
-    let probed = remember(context, check, &found, &known, ground.versions, probed);
+    let probed = remember(context, check, &found, &known, ground.versions);
     let mut beside = expiry::of_outcomes(context, namespace, outcomes, due::interval(&check.spec));
     beside.extend(owned.iter().flat_map(|key| expiry::of_workloads(context, key)));
     let untold = settle(context, check, News::Outcomes(outcomes), &beside, probed).await?;
@@ -314,15 +304,6 @@ async fn probe(
         (false, false) => next.min(due::LOOK_AT_SECRETS),
     };
     Ok(Seen { next: Some(look_again.max(SHORTEST_PAUSE)), untold })
-}
-
-/// Since when the oldest of the answers is known, which another check may have asked for.
-fn asked_at<'outcomes>(
-    outcomes: impl Iterator<Item = &'outcomes Outcome>,
-    now: Timestamp,
-) -> Timestamp {
-    let answers = outcomes.filter_map(|outcome| outcome.evidence.as_ref()?.at.as_deref());
-    answers.filter_map(|at| at.parse().ok()).fold(now, Timestamp::min)
 }
 
 /// Says of a check of which nothing is known yet that it is being looked at, if that takes

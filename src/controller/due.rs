@@ -63,7 +63,7 @@ pub fn duration(text: &str) -> Option<Duration> {
 /// at when it began are spread over their interval from then on.
 pub(crate) fn next_probe(
     spec: &RegistryCheckSpec,
-    outcomes: &[Outcome],
+    outcomes: &[&Outcome],
     now: Timestamp,
     is_first: bool,
     chance: f64,
@@ -76,7 +76,7 @@ pub(crate) fn next_probe(
         retry_after(outcome).map_or(soonest, |after| soonest.max(after))
     });
     let wait = waits.max().unwrap_or(interval);
-    let spread = if is_first && outcomes.iter().all(costs_nothing) {
+    let spread = if is_first && outcomes.iter().copied().all(costs_nothing) {
         wait.mul_f64(chance.max(SOONEST))
     } else {
         wait.mul_f64(1.0 + chance / 10.0)

@@ -212,7 +212,11 @@ fn name_episode(uid: &str, code: &str, of: [&Option<String>; 2], since: &str) ->
     hash(&[uid, code, credential, hop, since])[..8].to_owned()
 }
 
-/// An episode without its part: `bc94a493` of `bc94a493.2`.
+/// The episode of a finding without its part: `bc94a493` of `bc94a493.2`.
+pub fn episode_of(finding: &FindingStatus) -> &str {
+    whole_episode(&finding.episode)
+}
+
 pub(super) fn whole_episode(episode: &str) -> &str {
     episode.split('.').next().unwrap_or(episode)
 }

@@ -1,6 +1,6 @@
 //! Asking: a probe of a registry, when it is its turn and nobody has just asked the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,12 @@ use crate::evidence::Evidence;
 use crate::image::ImageRef;
 use crate::probe::{Options, Prober};
 use crate::server::Work;
+use crate::target::Target;
 
 use super::super::{Context, clock, due};
-use super::memory::{is_asked_for, knows};
-use super::probing::{Ground, Lax, Question};
+use super::memory::{is_asked_for, knows, renewed};
+use super::probing::{Ground, Lax, Question, question};
+use super::round::Known;
 use super::sharing::{AGAIN, Answer, Asked, LONGEST};
 
 /// How many images of one check are probed at once.
@@ -24,13 +26,28 @@ pub(super) const PROBES_AT_ONCE: usize = 4;
 /// are asked for in the next look.
 const A_WHILE: Duration = Duration::from_secs(10);
 
-/// The answers to these questions, as far as they could be asked in a while. What is not asked yet
+/// What is to be asked about targets, each question once and in its turn.
+pub(super) fn in_turn<'target>(
+    targets: impl Iterator<Item = &'target Target>,
+    ground: &'target Ground,
+    known: &Known,
+) -> Vec<(Question<'target>, ImageRef)> {
+    let mut seen = BTreeSet::new();
+    let questions = known.in_turn(targets).into_iter().filter_map(|target| {
+        let question = question(target, ground);
+        let image = ImageRef::parse(&target.image).ok()?;
+        seen.insert(question).then_some((question, image))
+    });
+    questions.collect()
+}
+
+/// The answers to these questions, in this order and as far as they could be asked in a while. What is not asked yet
 /// takes no room: each question that is under way takes kilobytes.
 pub(super) async fn ask_all<'target>(
     context: &Context,
     check: &RegistryCheck,
     ground: &Ground,
-    questions: BTreeMap<Question<'target>, ImageRef>,
+    questions: Vec<(Question<'target>, ImageRef)>,
     work: &Work,
 ) -> BTreeMap<Question<'target>, Arc<Evidence>> {
     let began = Instant::now();
@@ -104,12 +121,13 @@ async fn ask(
     evidence
 }
 
-/// How old an answer may be: an answer that somebody asks for by hand is a new one.
+/// How old an answer may be: what somebody asks for by hand is answered anew, in however many looks.
 fn within(context: &Context, check: &RegistryCheck, longest: Duration) -> Duration {
     if is_asked_for(context, check) {
         return Duration::ZERO;
     }
-    longest.min(due::interval(&check.spec) * 3 / 4)
+    let longest = longest.min(due::interval(&check.spec) * 3 / 4);
+    renewed(context, check).map_or(longest, |ago| longest.min(ago))
 }
 
 async fn probe(context: &Context, prober: &Prober, asked: &Asked) -> Evidence {

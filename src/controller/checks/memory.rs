@@ -79,12 +79,13 @@ pub(super) fn knows(
     memory.get(&uid_of(check)).is_some_and(|memory| memory.round.knows(image, source))
 }
 
-/// Whether a check was probed since this process began to lead.
-pub(super) fn was_probed(context: &Context, check: &RegistryCheck) -> bool {
-    context.memory().get(&uid_of(check)).is_some_and(|memory| memory.round.has_begun())
+/// How long ago somebody asked for a probe by hand.
+pub(super) fn renewed(context: &Context, check: &RegistryCheck) -> Option<Duration> {
+    let memory = context.memory();
+    memory.get(&uid_of(check)).and_then(|memory| memory.round.renewed(clock::now()))
 }
 
-/// The answers that are of use with secrets of these versions.
+/// What is known and of use with secrets of these versions.
 pub(super) fn remembered(
     context: &Context,
     check: &RegistryCheck,
@@ -100,13 +101,12 @@ pub(super) fn remember(
     context: &Context,
     check: &RegistryCheck,
     found: &Found,
-    kept: &Known,
+    known: &Known,
     versions: BTreeMap<SecretSource, Versions>,
-    probed: Option<Probed>,
 ) -> Option<Probed> {
     let mut memory = context.memory();
     let round = &mut memory.entry(uid_of(check)).or_default().round;
-    round.keep(check, found, kept, versions, (probed, clock::now()))
+    round.keep(check, found, known, versions, (clock::now(), clock::chance()))
 }
 
 /// Forgets Pullable answers for pods.

@@ -22,7 +22,7 @@ use crate::target::workload::repositories;
 use crate::target::{FailingPod, PodRef, SecretSource, Target};
 
 use super::super::Context;
-use super::asking::{PROBES_AT_ONCE, ask_all};
+use super::asking::{PROBES_AT_ONCE, ask_all, in_turn};
 use super::memory::{is_asked_for, uid_of};
 use super::round::{Found, Known, target_key};
 use super::{Error, vantage, workload};
@@ -190,11 +190,8 @@ pub(super) async fn find(
         })
         .collect();
     let open = targets.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none());
-    let questions: BTreeMap<Question<'_>, ImageRef> = open
-        .filter_map(|(target, _)| {
-            Some((question(target, ground), ImageRef::parse(&target.image).ok()?))
-        })
-        .collect();
+    let open = open.map(|(target, _)| target);
+    let questions = in_turn(open, ground, known);
     let answers = ask_all(context, check, ground, questions, work).await;
     let since = is_asked_for(context, check).then_some(began);
     let answers = &answers;
@@ -241,7 +238,10 @@ fn put_off(target: &Target) -> Outcome {
 pub(super) type Question<'target> =
     (&'target str, &'target SecretSource, Option<&'target Platform>, bool);
 
-fn question<'target>(target: &'target Target, ground: &'target Ground) -> Question<'target> {
+pub(super) fn question<'target>(
+    target: &'target Target,
+    ground: &'target Ground,
+) -> Question<'target> {
     let platform = ground.node(target).and_then(|(_, facts)| facts.platform.as_ref());
     (&target.image, &target.secrets, platform, target.complaint.is_none())
 }

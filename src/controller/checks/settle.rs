@@ -1,6 +1,6 @@
 //! Settle: a report becomes Events and a status, while this process leads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -67,9 +67,14 @@ pub(super) async fn settle(
         let change = report::change(&previous, &status);
         let (later, first): (Vec<_>, Vec<_>) =
             announcements.into_iter().partition(Announcement::may_follow);
+        let lasting = report::lasting(&current, &status);
         for announcement in &first {
             say(context, &current, announcement, now).await?;
+            if lasting.as_ref().is_some_and(|lasting| lasting.name == announcement.name) {
+                context.memory().entry(uid_of(&current)).or_default().said_at = Some(now);
+            }
         }
+        forget_told(context, &current, &status, now);
         let later = untold(context, &current, later, now);
         say_again(context, &current, &previous, &status, now).await;
         let on_interval = probed.is_some_and(|probed| {
@@ -135,13 +140,13 @@ fn untold(
     of_pods
 }
 
-/// Says the Events that follow a status, as many as there are turns for in a while. Whether all were
-/// said.
+/// Says the Events that follow a status, as many as there is time for in a while: the next look at the
+/// check says the others.
 pub(super) async fn tell(
     context: &Context,
     check: &RegistryCheck,
     announcements: &[Announcement],
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let namespace = check.metadata.namespace.as_deref().unwrap_or_default();
     let until = tokio::time::Instant::now() + A_WHILE;
     for announcement in announcements {
@@ -150,10 +155,13 @@ pub(super) async fn tell(
             continue;
         }
         let turn = tokio::time::timeout_at(until, context.budget.event(namespace)).await;
-        let Ok(_turn) = turn else { return Ok(false) };
+        // A turn that is free is had even when the time is over.
+        if turn.is_err() || tokio::time::Instant::now() >= until {
+            break;
+        }
         say(context, check, announcement, now).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Creates the Event, if its pod is among the few that are told and was not told yet. One
@@ -187,12 +195,24 @@ async fn say(
             memory.told.insert((pod.uid.clone(), announcement.reason.clone()), told);
         }
         (About::Check, EventKind::Normal) => memory.told.clear(),
-        (About::Check, EventKind::Warning) => {
-            memory.told.retain(|_, told| clock::between(told.at, now) < SAY_AGAIN);
-            memory.said_at = Some(now);
-        }
+        (About::Check, EventKind::Warning) => {}
     }
     Ok(())
+}
+
+/// Forgets what pods were told a while ago of an episode that is over.
+fn forget_told(
+    context: &Context,
+    check: &RegistryCheck,
+    status: &RegistryCheckStatus,
+    now: Timestamp,
+) {
+    let episodes: HashSet<&str> = status.findings.iter().map(report::episode_of).collect();
+    if let Some(memory) = context.memory().get_mut(&uid_of(check)) {
+        memory.told.retain(|_, told| {
+            clock::between(told.at, now) < SAY_AGAIN || episodes.contains(told.episode.as_str())
+        });
+    }
 }
 
 /// Whether a pod need not be told: it was, in this episode or a short while ago in another one
