@@ -204,8 +204,7 @@ async fn idle(
     };
     let status = check.status.clone().unwrap_or_default();
     let ready = status.ready();
-    let is_answered = status.observed_generation == check.metadata.generation
-        && status.last_handled_reconcile_at.as_deref() == check.requested_at();
+    let is_answered = is_answered(&check, &status);
     let news = match ready.map(|ready| (ready.status, ready.reason.as_str())) {
         Some((ConditionStatus::True, _) | (ConditionStatus::Unknown, "NoTargets"))
             if is_answered && !report::endings_changed(&status, beside) =>
@@ -236,6 +235,12 @@ async fn idle(
             Ok(None)
         }
     }
+}
+
+/// Whether a status is of the check's spec as it is, and of what was asked for by hand.
+fn is_answered(check: &RegistryCheck, status: &RegistryCheckStatus) -> bool {
+    status.observed_generation == check.metadata.generation
+        && status.last_handled_reconcile_at.as_deref() == check.requested_at()
 }
 
 /// Whether one of the pods that the status names has started with the image that it waited
@@ -287,6 +292,9 @@ async fn probe(
     }
     let outcomes = found.outcomes.as_slice();
     let probed = remember(context, check, &found, &known, ground.versions);
+    if is_answered(check, &status) && found.is_less_than_was_known(&known, &status) {
+        return Ok(Seen::next(Some(SHORTEST_PAUSE)));
+    }
     let mut beside = expiry::of_outcomes(context, namespace, outcomes, due::interval(&check.spec));
     beside.extend(owned.iter().flat_map(|key| expiry::of_workloads(context, key)));
     let untold = settle(context, check, News::Outcomes(outcomes), &beside, probed).await?;

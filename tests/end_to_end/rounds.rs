@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::core::v1::Event;
 use kube::Api;
+use kube::api::ListParams;
 use registrycheck::api::RegistryCheck;
 use serde_json::json;
 
@@ -31,7 +33,7 @@ async fn each_image_is_asked_for_before_one_is_again() {
     )
     .await;
     let arguments = ["--namespace=default", "--listen=127.0.0.1:0", "--probes-per-second=1"];
-    let _controller = apart.controller(&apart.kubeconfig, &arguments);
+    let controller = apart.controller(&apart.kubeconfig, &arguments);
     let codes = async || -> Option<BTreeSet<String>> {
         let status = checks.get("many").await.ok()?.status?;
         Some(status.findings.into_iter().map(|finding| finding.code).collect())
@@ -43,9 +45,18 @@ async fn each_image_is_asked_for_before_one_is_again() {
         .await;
     eventually("each to have had its turn", || async { (codes().await? == all).then_some(()) })
         .await;
-    // The next round has begun when as much time has passed again.
-    for _ in 0..20 {
+    // The next round has begun when as much time has passed again, and then another controller leads.
+    let mut controller = Some(controller);
+    for second in 0..40 {
+        if second == 20 {
+            drop(controller.take());
+            controller = Some(apart.controller(&apart.kubeconfig, &arguments));
+        }
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         assert_eq!(codes().await, Some(all.clone()), "what was answered is not forgotten");
     }
+    let events: Api<Event> = Api::namespaced(apart.client.clone(), "default");
+    let said = events.list(&ListParams::default()).await.unwrap().items;
+    let of_check = said.iter().filter(|event| event.type_.as_deref() == Some("Warning"));
+    assert_eq!(of_check.count(), 1, "{said:?}");
 }

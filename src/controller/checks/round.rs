@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::RegistryCheck;
+use crate::api::{ConditionStatus, RegistryCheck, RegistryCheckStatus};
 use crate::complaint::{self, Complaint};
 use crate::diagnose::Verdict;
 use crate::report::Outcome;
@@ -112,6 +112,22 @@ impl Found {
     /// Whether any of them does.
     pub(super) fn is_open(&self) -> bool {
         self.outcomes.iter().any(|outcome| self.waits(outcome))
+    }
+
+    /// Whether another process, or this one before it led again, knew more, and wrote it: images of
+    /// the spec wait of which nothing is known here, and no pod does.
+    pub(super) fn is_less_than_was_known(
+        &self,
+        known: &Known,
+        written: &RegistryCheckStatus,
+    ) -> bool {
+        let is_unknown =
+            |outcome: &Outcome| self.waits(outcome) && known.before(&outcome.target).is_none();
+        let was_known =
+            written.ready().is_some_and(|ready| ready.status != ConditionStatus::Unknown);
+        was_known
+            && self.outcomes.iter().any(is_unknown)
+            && self.outcomes.iter().all(|outcome| outcome.target.pods.is_empty())
     }
 }
 
