@@ -174,7 +174,7 @@ end-to-end:
 # is asked for, INTERVALS how long the long tail lasts (144 are a day). It asserts nothing: the table says what misses its target.
 PODS ?= 10000
 IMAGES ?= 10000
-TURNS ?= 1200
+TURNS ?= 2400
 INTERVALS ?= 6
 figures := $(abspath $(target))/figures.jsonl
 # Each part has a cluster of its own: what one leaves behind is no burden of the next.

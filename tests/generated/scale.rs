@@ -18,7 +18,7 @@ pub(super) fn page() -> String {
     let read = ours(rest_part, "received from the API server");
     let processor = ours(rest_part, "processor");
     let storm = ours(storm_part, "memory at most");
-    let images = ours("10000 images of a registry", "memory at most");
+    let images = ours("2400 images of a registry, to the last", "memory at most");
     let tail = ours("2000 checks, ", "resident memory at the end");
     let creates = ours(storm_part, "creates of a check, at most");
     let writes = ours(storm_part, "status writes of a check, at most");
@@ -33,7 +33,7 @@ pub(super) fn page() -> String {
         (kilobytes, grouped((most / 100.0).floor() * 100.0))
     };
     let (storm_kb, storm_most) = each(storm, 10_000.0);
-    let (image_kb, images_most) = each(images, 10_000.0);
+    let (image_kb, images_most) = each(images, 2_400.0);
     let (check_kb, checks_most) = each(tail, 2_000.0);
     let pod_ms = processor / 100.0;
     let values = [
