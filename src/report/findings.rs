@@ -181,11 +181,20 @@ fn count(length: usize) -> i64 {
 /// same status, after a crash say, finds the same name. What is not in a status that had no
 /// room for all may have been there before, and is no new occurrence at each probe.
 fn episode(uid: &str, finding: &Finding, previous: &RegistryCheckStatus) -> String {
-    let named: i64 = previous.findings.iter().map(|finding| finding.total_pods).sum();
-    let since =
-        if named < previous.affected_pods { last_change(previous) } else { moment(previous) };
+    let since = if may_lack_some(previous) { last_change(previous) } else { moment(previous) };
     let Finding { credential, hop, .. } = finding;
     name_episode(uid, finding.code.as_str(), [credential, hop], &since)
+}
+
+/// Whether a status may have had no room for a finding: pods have none, or names of pods and images
+/// are left out, which go before findings do.
+fn may_lack_some(status: &RegistryCheckStatus) -> bool {
+    let named: i64 = status.findings.iter().map(|finding| finding.total_pods).sum();
+    let is_cut = |finding: &FindingStatus| finding.images.is_empty() && finding.total_images > 0;
+    let only = status.findings.first().filter(|_| status.findings.len() == 1);
+    named < status.affected_pods
+        || status.findings.iter().skip(1).any(is_cut)
+        || only.is_some_and(|only| only.pods.len() < 2 && only.total_pods > 1)
 }
 
 /// Names those that a status has no room for as they will be named when it is all that is known of

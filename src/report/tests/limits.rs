@@ -95,18 +95,35 @@ fn probes_are_cut_before_names_and_names_before_findings() {
 /// A cause for which a status had no room is no new one at the next probe.
 #[test]
 fn what_had_no_room_is_said_once() {
-    let outcomes = storm();
-    let names = |previous: Option<&RegistryCheckStatus>, seconds| {
-        let report = probed(previous, &outcomes, seconds);
+    check_said_once(&storm(), 20);
+    // Each pod has another cause beside, which all share.
+    let mut outcomes = storm();
+    for outcome in &mut outcomes {
+        outcome.diagnosis.findings.push(finding(Code::DnsFailure));
+    }
+    check_said_once(&outcomes, 19);
+}
+
+/// The causes that are named have 100 pods each.
+#[track_caller]
+fn check_said_once(outcomes: &[Outcome], causes: usize) {
+    let names_of = |outcomes: &[Outcome], previous: Option<&RegistryCheckStatus>, seconds| {
+        let report = probed(previous, outcomes, seconds);
         let of_pods = report.announcements.into_iter().filter(Announcement::may_follow);
         let names = of_pods.map(|announcement| announcement.name).collect::<Vec<_>>();
         (report.status, names)
     };
+    let names = |previous, seconds| names_of(outcomes, previous, seconds);
     let (first, said) = names(None, 0);
-    assert!(first.findings.len() < 20 && said.len() == 2_000, "{}", said.len());
+    assert!(first.findings.len() < causes);
+    assert_eq!(said.len(), causes * 100);
     let (second, said_again) = names(Some(&first), 60);
     assert_eq!(said, said_again);
     assert_eq!(names(Some(&second), 120).1, said);
+    // When most are mended, there is room for all.
+    let (rest, said_again) = names_of(&outcomes[5..8], Some(&first), 60);
+    assert!(rest.findings.len() >= 3 && said_again.len() == 300, "{}", said_again.len());
+    assert!(said_again.iter().all(|name| said.contains(name)));
 }
 
 /// The note of the Event about this message and remedy.
