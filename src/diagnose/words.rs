@@ -2,7 +2,7 @@
 //!
 //! What a kubelet, a container runtime or a client of Docker says of a failed pull is a
 //! chain of wrappers with the cause at its end, or a list of such chains with one for each
-//! credential. `element` unwraps, `hop` finds the host that failed, and `fact` reads what
+//! credential. `frame` takes away what stands around it, `element` unwraps, `hop` finds the host that failed, and `fact` reads what
 //! happened there; `meaning` says what that means.
 //!
 //! The text is evidence and often misleading. What it only allows is `Possible`, and where
@@ -15,6 +15,7 @@ use super::catalogue::Code;
 mod answer;
 mod element;
 mod fact;
+mod frame;
 mod hop;
 mod meaning;
 mod page;
@@ -41,7 +42,7 @@ pub struct Meaning {
 
 /// Says what a message means, the likeliest first. Never empty.
 pub fn read(message: &str) -> Vec<Meaning> {
-    let list = element::split(shortened(message, LIMIT));
+    let list = element::split(frame::message(shortened(message, LIMIT)));
     let mut meanings = furthest(&list).map(|element| meaning::of(&element)).unwrap_or_default();
     if list.is_cut {
         // What is missing may have got further.
@@ -54,7 +55,7 @@ pub fn read(message: &str) -> Vec<Meaning> {
 
 /// The mirror that a message is about: the host that the node asked in place of the registry.
 pub(super) fn mirror(message: &str) -> Option<String> {
-    let hop = furthest(&element::split(shortened(message, LIMIT)))?.hop;
+    let hop = furthest(&element::split(frame::message(shortened(message, LIMIT))))?.hop;
     hop.host.filter(|_| hop.role == Role::Mirror)
 }
 

@@ -1,5 +1,6 @@
 //! Answers: what a server said, by its status and by the words of its error.
 
+use super::frame;
 use super::page;
 use super::reach::Reach;
 
@@ -107,6 +108,7 @@ const PHRASES: &[(&[&str], Answer)] = &[
     (&["is not allowed access"], Answer::Firewall),
     (&["acr/firewall"], Answer::Firewall),
     (&["public network access is"], Answer::Firewall),
+    (&["ip allow list enabled"], Answer::Firewall),
     (&["public network access disabled"], Answer::Firewall),
     (&["proxy authentication required"], Answer::ProxyLogin),
     (&["toomanyrequests"], Answer::Limited),
@@ -119,17 +121,26 @@ const PHRASES: &[(&[&str], Answer)] = &[
     (&["token expired"], Answer::Expired),
     (&["expiredtoken"], Answer::Expired),
     (&["incorrect username or password"], Answer::WrongPassword),
+    (&["invalid username or password"], Answer::WrongPassword),
+    // What containers/image says of any 401 of a token service, with a credential or without.
+    (&["retrieve auth token: invalid username/password: unauthorized"], Answer::Unauthorized),
     (&["invalid username"], Answer::WrongPassword),
     (&["wrong username"], Answer::WrongPassword),
     (&["bad credentials"], Answer::WrongPassword),
+    (&["failed to authenticate user"], Answer::WrongPassword),
     (&["http basic: access denied"], Answer::WrongPassword),
     (&["could not find robot"], Answer::WrongPassword),
     (&["no basic auth credentials"], Answer::NoCredential),
+    (&["no user/password was provided"], Answer::NoCredential),
+    (&["credential required for basic auth"], Answer::NoCredential),
+    (&["basic credential not found"], Answer::NoCredential),
     (&["permission_denied", "read_package"], Answer::RightMissing),
     (&["does not match expected scopes"], Answer::RightMissing),
     (&["insufficient scopes"], Answer::RightMissing),
-    (&["is not authorized to perform"], Answer::RightMissing),
+    // Of AWS; of Azure Storage it is a firewall as well.
+    (&["is not authorized to perform:"], Answer::RightMissing),
     (&["server message: invalid_token"], Answer::TokenInvalid),
+    (&["\"message\":\"invalid token\""], Answer::TokenInvalid),
     (&["insufficient_scope"], Answer::Hidden),
     (&["requested access to the resource is denied"], Answer::Hidden),
     (&["access to the requested resource is not authorized"], Answer::Hidden),
@@ -139,10 +150,16 @@ const PHRASES: &[(&[&str], Answer)] = &[
     (&["unauthenticated request"], Answer::Hidden),
     (&["does not have permission"], Answer::Hidden),
     (&["denied: denied"], Answer::Hidden),
+    (&["\"code\":\"denied\""], Answer::Hidden),
+    (&["\"message\":\"denied\""], Answer::Hidden),
+    (&["error from registry: denied"], Answer::Hidden),
+    (&["does not exist or no pull access"], Answer::Hidden),
+    (&["error: image ", " not found"], Answer::Hidden),
     (&["needed permissions"], Answer::Hidden),
     (&["the image is not signed in notary"], Answer::Unsigned),
     (&["the image is not signed by"], Answer::Unsigned),
     (&["projectpolicyviolation"], Answer::Withheld),
+    (&["project_policy_violation"], Answer::Withheld),
     (&["cannot be pulled due to configured policy"], Answer::Withheld),
     (&["access forbidden"], Answer::Forbidden),
     (&["connectivity_forbidden_error"], Answer::Forbidden),
@@ -157,6 +174,7 @@ const PHRASES: &[(&[&str], Answer)] = &[
     (&["manifest unknown: manifest sha256:"], Answer::DigestUnknown),
     (&["manifest unknown"], Answer::ManifestUnknown),
     (&["manifest_unknown"], Answer::ManifestUnknown),
+    (&["no such manifest"], Answer::ManifestUnknown),
     (&["manifest for ", "not found"], Answer::ManifestUnknown),
     (&["tag ", " not found in repository"], Answer::ManifestUnknown),
     (&["unknown: artifact ", "not found"], Answer::ManifestUnknown),
@@ -213,9 +231,9 @@ fn bare(prose: &str) -> Option<Answer> {
     if prose.contains("denied: ") || prose.trim_end().ends_with(": denied") {
         return Some(Answer::Hidden);
     }
-    let end = prose.trim_end_matches(['"', '.', ' ', '}', ']']);
-    let end = end.strip_suffix(": errimagepull").unwrap_or(end);
-    (end.ends_with(": not found") || prose.contains(": not found:")).then_some(Answer::NotFound)
+    let end = frame::end(prose);
+    let ends = [": not found", "\"\" not found"].iter().any(|words| end.ends_with(words));
+    (ends || prose.contains(": not found:")).then_some(Answer::NotFound)
 }
 
 fn is_word(prose: &str, word: &str) -> bool {
@@ -280,9 +298,10 @@ fn status(prose: &str) -> Option<u16> {
                 "code returned when fetching blob",
                 "responded with",
                 "[manifests",
+                "request to",
             ]
             .iter()
-            .any(|word| front.ends_with(word));
+            .any(|word| front.ends_with(word) && !front.ends_with("exit status"));
             let is_known = (200..=599).contains(&number);
             (is_known && (is_worded || is_announced)).then_some(number)
         },

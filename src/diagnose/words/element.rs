@@ -4,6 +4,7 @@ use crate::api::Confidence;
 
 use super::super::catalogue::Code;
 use super::fact::{self, Fact};
+use super::frame;
 use super::hop::{self, Hop};
 use super::page;
 use super::phrases;
@@ -123,12 +124,14 @@ pub(super) struct Element {
     pub(super) sent: Sent,
     /// How the image was asked for.
     pub(super) asked: Asked,
+    /// Whether the last request was for the API's base, which names no image.
+    pub(super) is_of_the_base: bool,
 }
 
 impl Element {
     /// Reads a chain.
     pub(super) fn read(chain: &str) -> Self {
-        let plain = plain(chain);
+        let plain = plain(frame::of_the_image(chain));
         let image = hop::image(&plain);
         let (prose, requests) = prose(&plain, image);
         let wrapped = wrapped(&prose, &requests);
@@ -140,7 +143,8 @@ impl Element {
             Some(_) => Asked::Tag,
             None => Asked::Unsaid,
         };
-        Self { fact, behind, hop, wrapped, sent: sent(&prose), asked }
+        let is_of_the_base = requests.last().is_some_and(|url| hop::is_base(url));
+        Self { fact, behind, hop, wrapped, sent: sent(&prose), asked, is_of_the_base }
     }
 
     /// How far this one got.
@@ -202,7 +206,8 @@ fn quoted_name(text: &str) -> Option<usize> {
     }
     let end = inside.find(|character: char| character == '"' || character.is_whitespace())?;
     let name = &inside[..end];
-    let is_name = inside[end..].starts_with('"') && is_name(name);
+    let is_name =
+        inside[end..].starts_with('"') && is_name(name) && name.contains(char::is_alphanumeric);
     // A media type says what was served.
     let is_kind = ["application/", "text/"].iter().any(|kind| name.starts_with(kind));
     (is_name && !is_kind).then_some(end + 2)
@@ -245,6 +250,7 @@ fn wrapped(prose: &str, requests: &[String]) -> Reach {
     if has(
         prose,
         &[
+            "failed to prepare extraction snapshot",
             "failed to extract layer",
             "failed to register layer",
             "error processing tar file",

@@ -164,6 +164,12 @@ fn host_of(url: &str) -> &str {
     after.split(['/', '?']).next().unwrap_or(after)
 }
 
+/// Whether an address is the base of a registry's API.
+pub(super) fn is_base(url: &str) -> bool {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    after.split_once('/').is_some_and(|(_, path)| path.trim_end_matches([':', '/']) == "v2")
+}
+
 /// The image that the pull was for.
 pub(super) fn image(plain: &str) -> Option<&str> {
     let quoted = [
@@ -204,6 +210,16 @@ fn is_host(text: &str) -> bool {
     text.contains('.') && text.len() < 300 && text.chars().all(is_part)
 }
 
+/// Whether the address of the metadata service is named, and not that of Google Cloud's resolver, which
+/// is the same.
+fn names_the_metadata_service(prose: &str) -> bool {
+    let mut places = prose.match_indices("169.254.169.254");
+    places.any(|(place, address)| {
+        let port = prose[place + address.len()..].strip_prefix(":53");
+        port.is_none_or(|behind| behind.starts_with(|next: char| next.is_ascii_digit()))
+    })
+}
+
 /// Finds the hop that failed.
 pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Reach) -> Hop {
     let last = requests.last();
@@ -219,7 +235,7 @@ pub(super) fn find(plain: &str, prose: &str, requests: &[String], wrapped: Reach
         .or_else(|| plain.split('/').next().filter(|first| is_host(first)));
     let role = if prose.contains("proxyconnect") || prose.contains("socks connect") {
         Role::Proxy
-    } else if prose.contains("169.254.169.254")
+    } else if names_the_metadata_service(prose)
         || host.is_some_and(|host| host.starts_with("169.254.169.254"))
     {
         Role::Metadata

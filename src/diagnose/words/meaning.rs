@@ -122,6 +122,7 @@ fn not_found(element: &Element) -> Rows {
     match element.wrapped {
         Reach::Blob | Reach::Extract => vec![(Code::LayerNotFound, Likely)],
         Reach::Token => vec![(Code::Inconclusive, Possible), (Code::NotARegistry, Possible)],
+        _ if element.is_of_the_base => vec![(Code::NotARegistry, Likely)],
         Reach::Unknown | Reach::Local | Reach::Reference | Reach::Manifest => {
             vec![(Code::TagNotFound, Likely), (Code::RepositoryNotFound, Possible)]
         }

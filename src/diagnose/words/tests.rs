@@ -2,7 +2,9 @@ use super::*;
 use Confidence::{Certain, Likely, Possible};
 
 mod answers;
+mod clients;
 mod content;
+mod frames;
 mod network;
 mod node;
 mod pages;

@@ -1,5 +1,7 @@
 //! Transport: how a request got no answer.
 
+use super::frame;
+
 /// How a request got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transport {
@@ -132,7 +134,7 @@ const PHRASES: &[(&[&str], Transport)] = &[
     (&["connection refused"], Transport::Refused),
     (&["actively refused it"], Transport::Refused),
     (&["connection reset"], Transport::Reset),
-    (&["forcibly closed by the remote host"], Transport::Reset),
+    (&["forcibly closed"], Transport::Reset),
     (&["broken pipe"], Transport::Reset),
     (&["connection timed out"], Transport::NotConnected),
     (&["did not properly respond after a period of time"], Transport::NotConnected),
@@ -146,6 +148,8 @@ const PHRASES: &[(&[&str], Transport)] = &[
     (&["client.timeout"], Transport::Silent),
     (&["timeout awaiting response headers"], Transport::Silent),
     (&["request canceled while waiting for connection"], Transport::Silent),
+    (&["network timed out while trying to connect"], Transport::NotConnected),
+    (&["failed to connect to", "timed out"], Transport::NotConnected),
     (&["i/o timeout"], Transport::Silent),
     (&["server sent goaway"], Transport::Closed),
     (&["client connection lost"], Transport::Closed),
@@ -157,6 +161,8 @@ const PHRASES: &[(&[&str], Transport)] = &[
     (&["remote error: tls:"], Transport::Handshake),
     (&["tls: "], Transport::Handshake),
     (&["handshake failure"], Transport::Handshake),
+    (&["failed to receive handshake"], Transport::Handshake),
+    (&["tlsv1 alert"], Transport::Handshake),
     (&["unexpected eof"], Transport::Closed),
 ];
 
@@ -168,13 +174,11 @@ pub(super) fn read(prose: &str) -> Option<Transport> {
 
 /// What only counts as the last word.
 fn ending(prose: &str) -> Option<Transport> {
-    // The kubelet and others put the reason behind the message.
-    let prose = prose.trim_end_matches(['"', '.', ' ', '}', ']']);
-    let prose = prose.strip_suffix(": errimagepull").unwrap_or(prose);
+    let prose = frame::end(prose);
     let (front, last) = prose.rsplit_once(": ").unwrap_or(("", prose));
     match last.trim_matches(['"', ' ']) {
         "eof" => Some(Transport::Closed),
-        "code = unknown desc = eof" => Some(Transport::Ended),
+        "code = unknown desc = eof" | "code = unavailable desc = eof" => Some(Transport::Ended),
         "context deadline exceeded"
             if prose.contains("\"\": ") || prose.contains("failed to do request") =>
         {

@@ -328,3 +328,35 @@ fn the_registrys_own_state() {
         Certain,
     );
 }
+
+#[test]
+fn other_words_for_what_is_hidden_or_refused() {
+    let hidden = [
+        "repository 1.dkr.ecr.eu-west-1.amazonaws.com/topic not found: does not exist or no pull access",
+        "image pull failed for reg.test/shop/api, this may be because there are no credentials on this \
+         request. details: (Error: image shop/api:latest not found)",
+        "Error response from daemon: unauthorized: {\"errors\":[{\"code\":\"DENIED\",\"message\":\"you do \
+         not have the permission\",\"detail\":\"\"}]}",
+    ];
+    for words in hidden {
+        check(words, Code::NotFoundOrNotAuthorized, Likely);
+    }
+    check("no user/password was provided for basic authentication", Code::NoCredentials, Likely);
+    check("no such manifest: reg.test/shop/api:1", Code::TagNotFound, Likely);
+    let resolved =
+        "failed to resolve image \"reg.test/api@sha256:4bdd\": reg.test/api@sha256:4bdd not found";
+    check(resolved, Code::TagNotFound, Likely);
+    let policy =
+        "failed to extract image: PROJECT_POLICY_VIOLATION: \"Cannot get the image severity.\"";
+    check(policy, Code::AccessForbidden, Likely);
+}
+
+#[test]
+fn any_refusal_of_a_token_is_called_an_invalid_username() {
+    let words = "unable to retrieve auth token: invalid username/password: unauthorized: \
+        authentication required";
+    check(words, Code::CredentialRejected, Possible);
+    let own = "unable to retrieve auth token: invalid username/password: unauthorized: incorrect \
+        username or password";
+    check(own, Code::CredentialRejected, Likely);
+}

@@ -167,3 +167,23 @@ fn an_image_of_another_architecture() {
         check(message, Code::PlatformMismatch, Likely);
     }
 }
+
+#[test]
+fn configurations_that_are_no_images() {
+    let config = "error pulling image configuration: image config verification failed for digest sha256:6502";
+    check(config, Code::ContentCorrupted, Likely);
+    check("invalid rootfs in image configuration", Code::ManifestUnsupported, Likely);
+}
+
+#[test]
+fn other_words_for_what_is_no_image_or_no_registry() {
+    check("unsupported schema version 2", Code::ManifestUnsupported, Likely);
+    check("can't talk to a V1 docker registry", Code::NotARegistry, Likely);
+    let base = "GET https://index.reg.test/v2/: unexpected status code 404 Not Found: <?xml version=\"1.0\"";
+    check(base, Code::NotARegistry, Likely);
+    check(
+        "ref may only contain a single colon character (:)",
+        Code::InvalidImageReference,
+        Certain,
+    );
+}

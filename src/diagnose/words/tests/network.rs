@@ -97,7 +97,7 @@ fn connections() {
         Certain,
     );
     check(
-        "error during connect: Get https://reg.test/v2/: dial tcp 192.0.2.4:443: connectex: No connection could be made because the target machine actively refused it.",
+        "Error response from daemon: Get https://reg.test/v2/: dial tcp 192.0.2.4:443: connectex: No connection could be made because the target machine actively refused it.",
         Code::ConnectionRefused,
         Certain,
     );

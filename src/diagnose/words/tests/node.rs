@@ -275,3 +275,40 @@ fn why_an_image_was_not_inspected() {
         &[(Code::ImageInspectFailed, Likely), (Code::RuntimeFailure, Likely)],
     );
 }
+
+#[test]
+fn what_runtimes_say_of_themselves() {
+    let table = [
+        "parent snapshot sha256:47ce4b7c does not exist: not found",
+        "failed to attach and mount for snapshot 218: failed to enable target for \
+         /sys/kernel/config/target/core/user_1/dev_218",
+        "rpc error: code = Unimplemented desc = unknown service runtime.v1alpha2.ImageService",
+        "failed to create snapshot: missing parent bucket: not found",
+        "snapshot 10056 is not ready, err: daemon socket /run/nydus/api.sock: not found: unknown",
+        "reading image \"beb1cfa1\": locating image with ID \"beb1cfa1\": image not known",
+        "ctr: failed to stat snapshot sha256:f999ae22: snapshotter not loaded: overlayfs: invalid argument",
+    ];
+    for words in table {
+        check(words, Code::RuntimeFailure, Likely);
+    }
+    check("no valid SOCI index found: not found", Code::RuntimeFailure, Possible);
+    let forbidden = "failed to resolve reference \"reg.test/shop/api:1\": unexpected status from HEAD \
+        request to https://reg.test/v2/shop/api/manifests/1: 403 Forbidden";
+    let prepared = "failed to pull and unpack image \"reg.test/shop/api:1\": failed to prepare \
+        extraction snapshot \"extract-1\": layer \"551\" unavailable: unavailable";
+    check(&format!("[{forbidden}, {prepared}]"), Code::RuntimeFailure, Likely);
+    // A tag may have any name.
+    let named =
+        "repository reg.test/shop/api:1-snapshot does not exist or may require 'docker login'";
+    assert_ne!(read(named)[0].code, Code::RuntimeFailure);
+}
+
+#[test]
+fn verifiers_and_bare_names() {
+    let verifier = "failed to pull and unpack image \"reg.test/shop/api:1\": image verifier bindir \
+        blocked pull of reg.test/shop/api:1 with digest sha256:7b9a for reason: verifier cosign \
+        rejected image (exit code 1): no signature";
+    check(verifier, Code::SignatureRejected, Likely);
+    let bare = "no registries configured while trying to pull an unqualified image";
+    check(bare, Code::RegistryNameSuspicious, Likely);
+}
