@@ -44,8 +44,7 @@ pub struct Meaning {
 pub fn read(message: &str) -> Vec<Meaning> {
     let list = element::split(frame::message(shortened(message, LIMIT)));
     let mut meanings = furthest(&list).map(|element| meaning::of(&element)).unwrap_or_default();
-    if list.is_cut {
-        // What is missing may have got further.
+    if list.is_open {
         for meaning in &mut meanings {
             meaning.confidence = meaning.confidence.max(Confidence::Likely);
         }
@@ -61,7 +60,7 @@ pub(super) fn mirror(message: &str) -> Option<String> {
 
 /// Of one chain for each credential, the one that got furthest; the first of several.
 fn furthest(list: &List<'_>) -> Option<Element> {
-    let chains = list.chains.iter().map(|chain| Element::read(chain));
+    let chains = list.chains.iter().map(|chain| Element::read(*chain));
     chains.reduce(|best, next| if next.reach() > best.reach() { next } else { best })
 }
 

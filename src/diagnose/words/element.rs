@@ -5,7 +5,7 @@ use crate::api::Confidence;
 use super::super::catalogue::Code;
 use super::fact::{self, Fact};
 use super::frame;
-use super::hop::{self, Hop};
+use super::hop::{self, Hop, Role};
 use super::page;
 use super::phrases;
 use super::reach::Reach;
@@ -32,7 +32,6 @@ const OPENERS: &[&str] = &[
     "parsing image configuration",
     "writing blob",
     "pinging container registry",
-    "(Mirrors also failed",
     "Source image rejected",
     "SignatureValidationFailed",
     "RegistryUnavailable",
@@ -42,31 +41,48 @@ const OPENERS: &[&str] = &[
     "toomanyrequests:",
 ];
 
+/// How containers/image begins the failures of the mirrors of a registry, which stand before its own.
+const MIRRORS: &str = "(Mirrors also failed: [";
+
 /// A message as the chains that it lists.
 pub(super) struct List<'message> {
     /// At least one.
-    pub(super) chains: Vec<&'message str>,
-    /// Whether the end of the list is missing.
-    pub(super) is_cut: bool,
+    pub(super) chains: Vec<Chain<'message>>,
+    /// Whether another chain may be what counts: one that is missing, or a mirror's.
+    pub(super) is_open: bool,
 }
 
-/// Splits `[chain, chain]`, with or without words before it.
+/// What was said of one try.
+#[derive(Clone, Copy)]
+pub(super) struct Chain<'message> {
+    /// The words.
+    pub(super) text: &'message str,
+    /// Whether it was the try of a mirror.
+    pub(super) is_mirror: bool,
+}
+
+impl<'message> Chain<'message> {
+    fn own(text: &'message str) -> Self {
+        Self { text, is_mirror: false }
+    }
+}
+
+/// Splits `[chain, chain]`, with or without words before it, and `(Mirrors also failed: [chain]
+/// [chain]): chain`, of which the last is the registry's own and counts before those of its mirrors.
 pub(super) fn split(message: &str) -> List<'_> {
+    if let Some(place) = message.find(MIRRORS) {
+        return mirrored(&message[place + MIRRORS.len()..]);
+    }
     let opening = message
         .match_indices('[')
         .find(|(place, _)| begins_chain(&message[place + 1..]))
         .map(|(place, _)| place + 1);
     let Some(start) = opening else {
-        return List { chains: vec![message], is_cut: false };
+        return List { chains: vec![Chain::own(message)], is_open: false };
     };
     let inside = &message[start..];
-    // A list of mirrors stands before the error of the registry itself, which counts.
-    if message[..start].ends_with("(Mirrors also failed: [") {
-        let own = inside.find("]): ").map_or(inside, |end| &inside[end + "]): ".len()..]);
-        return List { chains: vec![own], is_cut: own.len() == inside.len() };
-    }
     let trimmed = inside.trim_end().trim_end_matches(['"', '.']);
-    let (inside, is_cut) = match trimmed.strip_suffix(']') {
+    let (inside, is_open) = match trimmed.strip_suffix(']') {
         Some(whole) => (whole, false),
         None => (inside, !inside.contains("]: ") && !inside.contains("] ")),
     };
@@ -74,12 +90,23 @@ pub(super) fn split(message: &str) -> List<'_> {
     let mut from = 0;
     for (place, _) in inside.match_indices(", ") {
         if begins_chain(&inside[place + 2..]) {
-            chains.push(&inside[from..place]);
+            chains.push(Chain::own(&inside[from..place]));
             from = place + 2;
         }
     }
-    chains.push(&inside[from..]);
-    List { chains, is_cut }
+    chains.push(Chain::own(&inside[from..]));
+    List { chains, is_open }
+}
+
+fn mirrored(inside: &str) -> List<'_> {
+    let (mirrors, own) = match inside.split_once("]): ") {
+        Some((mirrors, own)) => (mirrors, Some(own)),
+        None => (inside.trim_end_matches(['"', '.', ')', ']']), None),
+    };
+    let mirrors = mirrors.split("] [").flat_map(|mirrors| mirrors.split("]\n["));
+    let mirrors = mirrors.map(|text| Chain { text, is_mirror: true });
+    let chains = own.map(Chain::own).into_iter().chain(mirrors).collect();
+    List { chains, is_open: true }
 }
 
 fn begins_chain(text: &str) -> bool {
@@ -130,12 +157,15 @@ pub(super) struct Element {
 
 impl Element {
     /// Reads a chain.
-    pub(super) fn read(chain: &str) -> Self {
-        let plain = plain(frame::of_the_image(chain));
+    pub(super) fn read(chain: Chain<'_>) -> Self {
+        let plain = plain(frame::of_the_image(chain.text));
         let image = hop::image(&plain);
         let (prose, requests) = prose(&plain, image);
         let wrapped = wrapped(&prose, &requests);
-        let hop = hop::find(&plain, &prose, &requests, wrapped);
+        let mut hop = hop::find(&plain, &prose, &requests, wrapped);
+        if chain.is_mirror && hop.role == Role::Registry {
+            hop.role = Role::Mirror;
+        }
         let fact = fact::read(&prose, &hop);
         let behind = phrases::behind_the_inspection(page::before(&prose));
         let asked = match image {

@@ -42,6 +42,8 @@ pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
     }
     match (answer, transport::read(said)) {
         (Some(answer), None) => Fact::Answered(answer),
+        // A status that says nothing is of another attempt.
+        (None | Some(Answer::Strange), Some(failure)) => Fact::Failed(failure),
         // The proxy, the certificate and the like stand at the end of the chain; a registry's
         // word that stands before them is of another request.
         (Some(answer), Some(failure)) => {
@@ -51,7 +53,6 @@ pub(super) fn read(prose: &str, hop: &Hop) -> Fact {
                 Fact::Answered(answer)
             }
         }
-        (None, Some(failure)) => Fact::Failed(failure),
         (None, None) => match phrases::around(said) {
             Some((code, confidence)) if phrases::has_error_of_the_system(said) => {
                 Fact::Said(code, confidence)

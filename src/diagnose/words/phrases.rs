@@ -11,6 +11,8 @@ type Phrase = (&'static [&'static str], Code, Confidence);
 const IDENTITY: &[Phrase] = &[
     // What the API server asks, and no node.
     (&["failed calling", "webhook"], Code::Inconclusive, Possible),
+    // Of Azure's management.
+    (&["api call to", "got http response status code"], Code::Inconclusive, Possible),
     (&["identity not found"], Code::IdentityNotAssigned, Certain),
     (&["no user assigned or delegated managed identity found"], Code::IdentityNotAssigned, Certain),
     (&["multiple user assigned identities exist"], Code::IdentityAmbiguous, Certain),
@@ -180,7 +182,8 @@ const NAMED: &[Phrase] = &[
     (&["no valid soci index"], Code::RuntimeFailure, Possible),
     (&["snapshotter not loaded"], Code::RuntimeFailure, Likely),
     (&["unknown service runtime."], Code::RuntimeFailure, Likely),
-    (&["hcsshim::importlayer"], Code::RuntimeFailure, Likely),
+    (&["hcsshim::"], Code::RuntimeFailure, Likely),
+    (&["failed to get image diffids"], Code::RuntimeFailure, Likely),
     (&["read-only file system"], Code::RuntimeFailure, Likely),
     (&["input/output error"], Code::RuntimeFailure, Likely),
     (&["lchown", "invalid argument"], Code::RuntimeFailure, Likely),
@@ -234,6 +237,7 @@ const NAMED: &[Phrase] = &[
     (&["extract layer", "unexpected eof"], Code::ContentCorrupted, Likely),
     (&["register layer", "unexpected eof"], Code::ContentCorrupted, Likely),
     (&["tar file", "unexpected eof"], Code::ContentCorrupted, Likely),
+    (&["untar", "unexpected eof"], Code::ContentCorrupted, Likely),
     (&["invalid tar header"], Code::ContentCorrupted, Likely),
     (&["invalid deflate data"], Code::ContentCorrupted, Likely),
     (&["flate: corrupt input"], Code::ContentCorrupted, Likely),
@@ -249,6 +253,7 @@ const AROUND: &[Phrase] = &[
     (&["committing the finished image"], Code::RuntimeFailure, Likely),
     (&["layer not known"], Code::RuntimeFailure, Likely),
     (&["image not known"], Code::RuntimeFailure, Likely),
+    (&["failed to create containerd container"], Code::RuntimeFailure, Likely),
     // Runtimes warn so, and go on.
     (&["mismatch: image uses"], Code::PlatformMismatch, Likely),
     (&["encountered unknown type", "text/html"], Code::NotARegistry, Likely),

@@ -98,7 +98,7 @@ const PHRASES: &[(&[&str], Transport)] = &[
     (&["x509:", "not valid for any names"], Transport::OtherName),
     (&["x509:", "any ip sans"], Transport::OtherName),
     (&["x509:", "common name"], Transport::OtherName),
-    (&["certificate has expired"], Transport::OutOfTime),
+    (&["certificate has exp"], Transport::OutOfTime),
     (&["self-signed certificate"], Transport::Untrusted),
     (&["self signed certificate"], Transport::Untrusted),
     (&["certificate signed by unknown authority"], Transport::Untrusted),

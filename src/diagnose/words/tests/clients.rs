@@ -62,6 +62,9 @@ fn what_the_tools_of_azure_say() {
     for (words, code) in table {
         check(words, code, Likely);
     }
+    let management = "api call to https://management.azure.com/subscriptions/s/containerGroups/g: got \
+        HTTP response status code 500: InternalServerError";
+    check(management, Code::Inconclusive, Possible);
     let storage = "unexpected status from GET request to https://reg1.blob.core.windows.net/layer: 403 \
         This request is not authorized to perform this operation.";
     assert_eq!(read(storage)[0].code, Code::AccessForbidden, "{:?}", read(storage));

@@ -187,3 +187,10 @@ fn other_words_for_what_is_no_image_or_no_registry() {
         Certain,
     );
 }
+
+#[test]
+fn a_status_of_another_attempt_does_not_hide_how_the_first_one_ended() {
+    let words = "happened during read: unexpected EOF (after reconnecting, fetching blob: StatusCode: \
+        400, \"\")";
+    assert_eq!(read(words)[0].code, Code::DataEndpointUnreachable, "{:?}", read(words));
+}

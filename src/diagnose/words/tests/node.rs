@@ -284,6 +284,8 @@ fn what_runtimes_say_of_themselves() {
          /sys/kernel/config/target/core/user_1/dev_218",
         "rpc error: code = Unimplemented desc = unknown service runtime.v1alpha2.ImageService",
         "failed to create snapshot: missing parent bucket: not found",
+        "failed to get image information: failed to get image diffIDs: manifest sha256:f784: not found",
+        "hcsshim::ProcessBaseLayer C:\\\\layers: The specified module could not be found.",
         "snapshot 10056 is not ready, err: daemon socket /run/nydus/api.sock: not found: unknown",
         "reading image \"beb1cfa1\": locating image with ID \"beb1cfa1\": image not known",
         "ctr: failed to stat snapshot sha256:f999ae22: snapshotter not loaded: overlayfs: invalid argument",

@@ -68,13 +68,37 @@ fn a_failure_of_an_unnamed_host_is_not_certain() {
     check("x509: certificate signed by unknown authority", Code::TlsCertificateUntrusted, Likely);
 }
 
+/// What containers/image says of a registry whose mirror failed too.
+fn mirrored(mirror: &str, own: &str) -> String {
+    format!(
+        "Failed to pull image \"quay.io/a/b:1\": rpc error: code = Unknown desc = initializing source \
+         docker://quay.io/a/b:1: (Mirrors also failed: [mirror.test:5000/a/b:1: {mirror}]): \
+         quay.io/a/b:1: {own}"
+    )
+}
+
 #[test]
-fn mirrors_stand_before_the_registry() {
-    check(
-        "(Mirrors also failed: [10.0.0.9:5000/a:1: pinging container registry 10.0.0.9:5000: Get \"https://10.0.0.9:5000/v2/\": dial tcp 10.0.0.9:5000: connect: connection refused]): r.test/a:1: reading manifest 1 in r.test/a: manifest unknown",
-        Code::TagNotFound,
-        Likely,
-    );
+fn of_a_registry_and_its_mirrors_the_furthest_counts_and_first_the_registry() {
+    let refused = "pinging container registry mirror.test:5000: Get \"https://mirror.test:5000/v2/\": \
+        dial tcp 10.0.0.9:5000: connect: connection refused";
+    let unavailable = "pinging container registry mirror.test:5000: received unexpected HTTP status: \
+        503 Service Unavailable";
+    let unknown = "reading manifest 1 in mirror.test:5000/a/b: manifest unknown";
+    let own_unknown = "reading manifest 1 in quay.io/a/b: manifest unknown";
+    let own_timeout = "pinging container registry quay.io: Get \"https://quay.io/v2/\": dial tcp \
+        1.2.3.4:443: i/o timeout";
+    let blocked = "registry quay.io is blocked in /etc/containers/registries.conf";
+    check_at(&mirrored(refused, own_unknown), Code::TagNotFound, Likely, "quay.io");
+    check_at(&mirrored(unavailable, own_unknown), Code::TagNotFound, Likely, "quay.io");
+    check_at(&mirrored(refused, own_timeout), Code::ConnectionTimeout, Likely, "quay.io");
+    check_at(&mirrored(unknown, own_timeout), Code::TagNotFound, Likely, "mirror.test:5000");
+    check_at(&mirrored(unknown, blocked), Code::TagNotFound, Likely, "mirror.test:5000");
+    check(&mirrored(refused, blocked), Code::MirrorUnreachable, Likely);
+    let two = format!("{refused}] [other.test/a/b:1: {unknown}");
+    check(&mirrored(&two, own_timeout), Code::TagNotFound, Likely);
+    let cut = mirrored(refused, own_unknown);
+    let cut = cut.split("]):").next().unwrap();
+    check(cut, Code::MirrorUnreachable, Likely);
 }
 
 #[test]
